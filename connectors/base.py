@@ -174,9 +174,7 @@ class Retryable(TrackerError):
 
     type = "tracker-unavailable"
 
-    def __init__(
-        self, message: str, hint: str = "", *, retry_after: float | None = None, request_id: str = ""
-    ) -> None:
+    def __init__(self, message: str, hint: str = "", *, retry_after: float | None = None, request_id: str = "") -> None:
         super().__init__(message, hint, request_id=request_id)
         self.retry_after = retry_after
 

@@ -44,9 +44,7 @@ class RequestLog:
         """
         with self._lock:
             entries = list(self.entries)
-        writes = sum(
-            1 for m, p, _ in entries if p.endswith(" mutation") or (m != "GET" and "graphql" not in p)
-        )
+        writes = sum(1 for m, p, _ in entries if p.endswith(" mutation") or (m != "GET" and "graphql" not in p))
         return {
             "total": len(entries),
             "reads": len(entries) - writes,
