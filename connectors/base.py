@@ -61,6 +61,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` writes in any `seconds`."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a place lets itself be written to: every limit holds, and `spacing` seconds lie between two writes."""
+
+    limits: tuple[Limit, ...] = ()
+    spacing: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a target can hold, asked of the target. Sizes are in characters."""
 
@@ -72,6 +88,7 @@ class Capabilities:
     epics: bool  # tasks can be native epics
     strips_title_tags: bool  # GitLab drops HTML tags from milestone titles
     quick_actions: bool  # GitLab acts on /commands in descriptions
+    pace: Pace = Pace()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,24 +61,28 @@ class HookSender:
     """Sends webhook calls from its own thread, in order, one attempt each, and remembers what came of them."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[tuple[str, bytes, dict[str, str]] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[str, bytes, dict[str, str], Callable[[int], None] | None] | None] = queue.Queue()
         self.sent: list[tuple[str, int]] = []  # url, status (0: no answer)
         self._thread = threading.Thread(target=self._run, name="sandbox-hooks", daemon=True)
         self._thread.start()
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Queue one call; returns at once."""
-        self._queue.put((url, body, dict(headers)))
+    def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], done: Callable[[int], None] | None = None
+    ) -> None:
+        """Queue one call; returns at once. `done` is then told the status (0: no answer), in the sender's thread."""
+        self._queue.put((url, body, dict(headers), done))
 
     def _run(self) -> None:
         with httpx.Client(timeout=10, trust_env=False) as client:
             while (item := self._queue.get()) is not None:
-                url, body, headers = item
+                url, body, headers, done = item
                 try:
                     status = client.post(url, content=body, headers=headers).status_code
-                except httpx.HTTPError:
+                except (httpx.HTTPError, httpx.InvalidURL):
                     status = 0
                 self.sent.append((url, status))
+                if done:
+                    done(status)
 
     def close(self) -> None:
         self._queue.put(None)
@@ -99,7 +103,7 @@ class Clock:
 def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """Run `app` on loopback in a thread; yields its address, without a trailing slash. Port 0 takes a free one."""
     listener = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", access_log=False, date_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
     thread.start()

@@ -1,0 +1,289 @@
+"""Programmes: importing and exporting their roadmaps, their trees, and how they stand."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+
+from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut
+from app.api.service import Here, Words, undisturbed
+from app.core.errors import MilepostError
+from app.core.tree import Milestone, Step, Task
+from app.db import targets, trees
+from app.db.models import ProgrammeRow
+from app.sync import roadmap, status
+from app.sync.status import MilestoneStatus, ProgrammeStatus, Utc, WindowStatus
+
+MARKDOWN = {"text/markdown": {"schema": {"type": "string"}}}
+
+router = APIRouter(prefix="/programmes", tags=["programmes"], route_class=ReadRoute)
+
+
+class MilestoneUnknown(MilepostError):
+    """The programme has no such milestone."""
+
+    type = "milestone-unknown"
+    status = 404
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise ValueError("give a date as YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_out)]
+
+
+class LineWarning(BaseModel):
+    """A line that was left aside, or could not be dated or resolved. `line` counts from 1."""
+
+    line: int
+    message: str
+
+
+class Imported(BaseModel):
+    """What an import found and what it changed, by node key."""
+
+    programme: str
+    version: int
+    milestones: int
+    tasks: int
+    steps: int
+    dry_run: bool
+    added: list[str]
+    removed: list[str]
+    renamed: list[str]
+    moved: list[str]
+    reworded: list[str]
+    warnings: list[LineWarning]
+
+
+class ProgrammeDocument(BaseModel):
+    """`start` is the first day of week 0; `version` the last roadmap imported; times are UTC."""
+
+    programme: str
+    title: str
+    start: date
+    version: int
+    created_at: Utc
+    updated_at: Utc
+
+
+class ProgrammeChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    title: Words
+
+
+class StepNode(BaseModel):
+    """`done` is what the roadmap says. `line` is the document's, 0 if none."""
+
+    key: str
+    kind: Literal["step"] = "step"
+    title: str
+    done: bool
+    detail: str
+    line: int
+
+
+class TaskNode(BaseModel):
+    key: str
+    kind: Literal["task"] = "task"
+    title: str
+    description: str
+    declared_percent: float | None
+    completed: bool
+    completed_on: date | None
+    depends_on: list[str]
+    line: int
+    steps: list[StepNode]
+
+
+class MilestoneNode(BaseModel):
+    key: str
+    kind: Literal["milestone"] = "milestone"
+    title: str
+    objective: str
+    window: WindowStatus | None
+    declared_percent: float | None
+    completed: bool
+    completed_on: date | None
+    depends_on: list[str]
+    prerequisites: list[str]
+    owner: str
+    line: int
+    tasks: list[TaskNode]
+
+
+class TreeDocument(BaseModel):
+    """The tree as the roadmap declares it; what was measured is in the status."""
+
+    programme: str
+    title: str
+    start: date
+    version: int
+    milestones: list[MilestoneNode]
+
+
+@router.post(
+    "/{slug}/import",
+    response_model=Imported,
+    openapi_extra={"requestBody": {"content": MARKDOWN, "required": True}},
+)
+async def import_roadmap(
+    slug: str,
+    request: Request,
+    here: Here,
+    start: Annotated[Day | None, Query(description="The first day of week 0; later versions may leave it out.")] = None,
+    dry_run: Annotated[bool, Query(description="Store nothing.")] = False,
+    title: Annotated[Words | None, Query(description="The programme's title; otherwise the document's.")] = None,
+) -> dict[str, object]:
+    """Read a roadmap, or a new version of one, into the tree: all of it or nothing."""
+    source = await request.body()
+
+    def read() -> roadmap.Imported:
+        return roadmap.import_roadmap(
+            here.ctx.db,
+            source,
+            slug,
+            start=start,
+            title=title,
+            dry_run=dry_run,
+            max_bytes=here.settings.import_max_bytes,
+            now=here.ctx.now(),
+        )
+
+    return (await run_in_threadpool(read)).as_json()
+
+
+@router.get("")
+def listed(here: Here, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgrammeDocument]:
+    """Programmes, by slug."""
+    with here.ctx.db.read() as session:
+        rows, following = cut(trees.listed(session, limit + 1, after(cursor)), limit, lambda row: row.slug)
+        return Page(items=[_document(session, row) for row in rows], next_cursor=following)
+
+
+@router.get("/{slug}")
+def show(slug: str, here: Here) -> ProgrammeDocument:
+    """One programme."""
+    with here.ctx.db.read() as session:
+        return _document(session, trees.get(session, slug))
+
+
+def _document(session: Session, row: ProgrammeRow) -> ProgrammeDocument:
+    return ProgrammeDocument(
+        programme=row.slug,
+        title=row.title,
+        start=row.start,
+        version=trees.version_number(session, row),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+@router.patch("/{slug}")
+def change(slug: str, body: ProgrammeChange, here: Here) -> ProgrammeDocument:
+    """Change a programme's title. The next import that brings another title brings its own."""
+    with here.ctx.db.write() as session:
+        row = trees.get(session, slug)
+        row.title = body.title
+        session.add(row)
+        session.flush()
+        return _document(session, row)
+
+
+@router.delete("/{slug}", status_code=204)
+def remove(slug: str, here: Here) -> None:
+    """Forget a programme with its versions, targets and history. Its trackers are left as they are."""
+    with here.ctx.db.read() as session:
+        row = trees.get(session, slug)
+        held = [target.id for target in targets.all_of(session, row.id)]
+    with undisturbed(here.ctx, held), here.ctx.db.write() as session:
+        trees.remove(session, trees.get(session, slug))
+
+
+@router.get("/{slug}/tree")
+def tree(slug: str, here: Here) -> TreeDocument:
+    """The milestones, tasks and steps as the roadmap declares them."""
+    with here.ctx.db.read() as session:
+        row = trees.get(session, slug)
+        version = trees.version_number(session, row)
+        found = trees.load(session, slug).programme
+    return TreeDocument(
+        programme=slug,
+        title=found.title,
+        start=found.start,
+        version=version,
+        milestones=[_milestone(node) for node in found.milestones],
+    )
+
+
+def _milestone(node: Milestone) -> MilestoneNode:
+    window = node.window
+    return MilestoneNode(
+        key=node.key,
+        title=node.title,
+        objective=node.objective,
+        window=WindowStatus(start=window.start, end=window.end, text=window.text) if window else None,
+        declared_percent=node.declared_percent,
+        completed=node.completed,
+        completed_on=node.completed_on,
+        depends_on=list(node.depends_on),
+        prerequisites=list(node.prerequisites),
+        owner=node.owner,
+        line=node.line,
+        tasks=[_task(task) for task in node.tasks],
+    )
+
+
+def _task(node: Task) -> TaskNode:
+    return TaskNode(
+        key=node.key,
+        title=node.title,
+        description=node.description,
+        declared_percent=node.declared_percent,
+        completed=node.completed,
+        completed_on=node.completed_on,
+        depends_on=list(node.depends_on),
+        line=node.line,
+        steps=[_step(step) for step in node.steps],
+    )
+
+
+def _step(node: Step) -> StepNode:
+    return StepNode(key=node.key, title=node.title, done=node.done, detail=node.detail, line=node.line)
+
+
+@router.get("/{slug}/status")
+def show_status(slug: str, here: Here) -> ProgrammeStatus:
+    """How the programme stands: the tree with percentages, counts and health, and where each figure comes from."""
+    return status.status(here.ctx, slug)
+
+
+@router.get("/{slug}/milestones/{key}")
+def milestone(slug: str, key: str, here: Here) -> MilestoneStatus:
+    """How one milestone stands."""
+    found = status.status(here.ctx, slug).milestones
+    for each in found:
+        if each.key == key:
+            return each
+    there = ", ".join(each.key for each in found)
+    raise MilestoneUnknown(f"the programme {slug!r} has no milestone {key!r}", f"there are: {there}" if there else "")
+
+
+@router.get(
+    "/{slug}/roadmap.md",
+    response_class=Response,
+    responses={200: {"content": MARKDOWN, "description": "The roadmap"}},
+)
+def export(slug: str, here: Here) -> Response:
+    """The roadmap as imported, with only its figures and completion notes brought up to date."""
+    document = roadmap.export_roadmap(here.ctx.db, slug, status.figures(here.ctx, slug))
+    return Response(document, media_type="text/markdown; charset=utf-8")

@@ -1,0 +1,83 @@
+"""How reads go: ETag and 304, and lists in pages behind opaque cursors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from app.core.errors import MilepostError
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+
+
+class BadCursor(MilepostError):
+    """A cursor that no page gave."""
+
+    type = "bad-cursor"
+    status = 422
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list. `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def after(cursor: str | None) -> str | None:
+    """The key that a cursor stands for. Raises BadCursor."""
+    if cursor is None:
+        return None
+    try:
+        key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        key = ""
+    if not key or "\x00" in key:
+        raise BadCursor("the cursor is none of this list's", "take it from next_cursor, or leave it out")
+    return key
+
+
+def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
+    """(the page's rows, its next cursor), from `limit` + 1 rows or all that are left. `key` is what a cursor holds."""
+    if len(rows) <= limit:
+        return rows, None
+    last = key(rows[limit - 1]).encode()
+    return rows[:limit], base64.urlsafe_b64encode(last).decode().rstrip("=")
+
+
+class ReadRoute(APIRoute):
+    """A route whose good GETs carry an ETag of their content, and are 304 where the asker has it already."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def conditional(request: Request) -> Response:
+            response = await handle(request)
+            if request.method != "GET" or response.status_code != 200 or isinstance(response, StreamingResponse):
+                return response
+            tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+            headers = {"ETag": tag, "Cache-Control": "no-cache"}
+            if has(request.headers.getlist("if-none-match"), tag):
+                return Response(status_code=304, headers=headers)
+            response.headers.update(headers)
+            return response
+
+        return conditional
+
+
+def has(lines: Sequence[str], tag: str) -> bool:
+    """Whether `If-None-Match` names this content, by RFC 9110's weak comparison."""
+    given = [each.strip().removeprefix("W/") for each in ",".join(lines).split(",")]
+    return tag in given or "*" in given

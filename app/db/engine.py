@@ -1,0 +1,146 @@
+"""The database: SQLite by default (WAL, foreign keys on), PostgreSQL by URL. Transactions and migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlmodel import Session
+
+from app.core.errors import MilepostError
+from migrations import HEAD
+
+if TYPE_CHECKING:  # Alembic is slow to load, and only an upgrade needs it
+    from alembic.config import Config
+
+
+class DatabaseUnusable(MilepostError):
+    """The database can't be opened, read or written."""
+
+    type = "database-unusable"
+    status = 503
+
+
+class MigrationNeeded(MilepostError):
+    """The database's schema isn't this version's."""
+
+    type = "migration-needed"
+    status = 503
+
+
+class Database:
+    """An engine and its transactions. `read()` and `write()` are the only ways in."""
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet. Raises DatabaseUnusable for a URL that can't be one. The URL's password is never shown."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise DatabaseUnusable("the database URL is not one", "use sqlite:///FILE or postgresql://…") from None
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+            raise DatabaseUnusable(f"no database of kind {parsed.drivername!r}", "use sqlite:///FILE or postgresql://…")
+        self.name = parsed.render_as_string(hide_password=True)
+        self.sqlite = parsed.drivername == "sqlite"
+        options: dict[str, Any] = {"connect_args": {"timeout": 30}} if self.sqlite else {"pool_pre_ping": True}
+        self.engine: Engine = create_engine(parsed, **options)
+        if self.sqlite:
+            _prepare_sqlite(self.engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading: one snapshot, rolled back at the end."""
+        with self._session(writing=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: committed at the end, rolled back on any exception. SQLite waits its turn at the start."""
+        with self._session(writing=True) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, *, writing: bool) -> Iterator[Session]:
+        try:
+            with (
+                self.engine.connect().execution_options(writing=writing) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
+                yield session
+        except (OperationalError, DatabaseError) as error:
+            reason = str(error.orig).splitlines()[0] if error.orig else "no reason given"
+            hint = "run `milepost db upgrade`" if "no such table" in reason or "does not exist" in reason else ""
+            raise DatabaseUnusable(f"the database {self.name} failed: {reason}", hint) from error
+
+    def current(self) -> tuple[str | None, str]:
+        """(the schema's revision, the newest revision)."""
+        try:
+            with self.engine.connect() as connection:
+                found = None
+                if inspect(connection).has_table("alembic_version"):
+                    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        except DatabaseError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise DatabaseUnusable(f"the database {self.name} can't be opened: {reason}") from None
+        return found, HEAD
+
+    def upgrade(self) -> str:
+        """Migrate to the newest revision; gives it."""
+        from alembic import command
+        from alembic.script import ScriptDirectory
+
+        now, head = self.current()
+        known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+        if now is not None and now not in known:
+            raise MigrationNeeded(
+                f"the database {self.name} was made by a newer Milepost (revision {now})", "install that version"
+            )
+        if now != head:
+            config = _alembic()
+            with self.engine.connect().execution_options(writing=True) as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+        return head
+
+    def ready(self) -> None:
+        """Make the schema current: SQLite is upgraded, PostgreSQL is asked for (`milepost db upgrade`)."""
+        now, head = self.current()
+        if now == head:
+            return
+        if not self.sqlite:
+            raise MigrationNeeded(f"the database {self.name} is not at revision {head}", "run `milepost db upgrade`")
+        self.upgrade()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _alembic() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(files("migrations")))).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,251 @@
+"""Plans, runs and the journal of every remote write: rows <-> core values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from app.core.errors import MilepostError
+from app.core.plan import Change, Degraded, Drift, FieldChange, Line, Plan, Ref, Section, Value, fingerprint, plain
+from app.db.models import JournalRow, PlanRow, RunRow
+
+
+class PlanUnknown(MilepostError):
+    """There is no such plan for this target."""
+
+    type = "plan-unknown"
+    status = 404
+
+
+class RunUnknown(MilepostError):
+    """There is no such run."""
+
+    type = "run-unknown"
+    status = 404
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """A change as INTERFACE shows it."""
+    return {
+        "action": change.action,
+        "key": change.key,
+        "shape": change.shape,
+        "url": change.ref.url if change.ref else None,
+        "reason": change.reason,
+        "fields": {name: {"before": plain(f.before), "after": plain(f.after)} for name, f in change.fields.items()},
+    }
+
+
+def _out(change: Change) -> dict[str, Any]:
+    ref = change.ref
+    return change_json(change) | {
+        "node": change.node,
+        "kind": change.kind,
+        "ref": [ref.shape, ref.id, ref.number, ref.global_id, ref.url] if ref else None,
+        "intro": change.section.intro,
+        "lines": [[line.node, line.key, line.title] for line in change.section.lines],
+        "base": {name: plain(value) for name, value in change.base.items() if name != "description"},
+    }
+
+
+def _in(data: Mapping[str, Any]) -> Change:
+    fields = {
+        name: FieldChange(_value(name, f["before"]), _value(name, f["after"])) for name, f in data["fields"].items()
+    }
+    return Change(
+        action=data["action"],
+        node=data["node"],
+        key=data["key"],
+        kind=data["kind"],
+        shape=data["shape"],
+        ref=Ref(*data["ref"]) if data["ref"] else None,
+        fields=fields,
+        reason=data["reason"],
+        section=Section(data["intro"], tuple(Line(*line) for line in data["lines"])),
+        base={name: _value(name, value) for name, value in data["base"].items()},
+    )
+
+
+def _value(name: str, value: Any) -> Value:
+    if name in ("start", "due") and isinstance(value, str):
+        return date.fromisoformat(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def keep_plan(
+    session: Session, plan_id: str, target_id: str, plan: Plan, *, adopt: bool, recreate: bool, now: datetime
+) -> None:
+    """Store a plan as it was shown."""
+    content = {
+        "changes": [_out(change) for change in plan.changes],
+        "drift": [[d.key, d.field, plain(d.base), plain(d.observed), d.reason] for d in plan.drift],
+        "degraded": [[d.key, d.wanted, d.got, d.reason] for d in plan.degraded],
+        "unchanged": plan.unchanged,
+    }
+    session.add(
+        PlanRow(
+            id=plan_id,
+            target_id=target_id,
+            created_at=now,
+            checksum=plan.checksum(),
+            complete=plan.complete,
+            adopt=adopt,
+            recreate=recreate,
+            summary=plan.summary(),
+            content=content,
+        )
+    )
+
+
+def plan_row(session: Session, target_id: str, plan_id: str) -> PlanRow:
+    """Raises PlanUnknown."""
+    row = session.get(PlanRow, plan_id)
+    if row is None or row.target_id != target_id:
+        raise PlanUnknown(f"there is no plan {plan_id!r} for this target", "make one with `milepost plan NAME`")
+    return row
+
+
+def plan_of(row: PlanRow) -> Plan:
+    """The plan as it was stored."""
+    content = row.content
+    return Plan(
+        changes=tuple(_in(data) for data in content["changes"]),
+        unchanged=content["unchanged"],
+        drift=tuple(Drift(*entry) for entry in content["drift"]),
+        degraded=tuple(Degraded(*entry) for entry in content["degraded"]),
+        complete=row.complete,
+    )
+
+
+def begin_run(session: Session, run_id: str, target_id: str, plan_id: str, total: int, now: datetime) -> RunRow:
+    row = RunRow(id=run_id, target_id=target_id, plan_id=plan_id, state="running", started_at=now, total=total)
+    session.add(row)
+    return row
+
+
+def run_row(session: Session, run_id: str) -> RunRow:
+    """Raises RunUnknown."""
+    row = session.get(RunRow, run_id)
+    if row is None:
+        raise RunUnknown(f"there is no run {run_id!r}", "list them with `milepost runs`")
+    return row
+
+
+def runs(session: Session, target_ids: Sequence[str], limit: int, before: str | None = None) -> Sequence[RunRow]:
+    """Runs of these targets, newest first; `before` is the id of the last one seen."""
+    query = select(RunRow).where(col(RunRow.target_id).in_(target_ids))
+    if before is not None:
+        last = run_row(session, before)
+        query = query.where(
+            (col(RunRow.started_at) < last.started_at)
+            | ((col(RunRow.started_at) == last.started_at) & (col(RunRow.id) < last.id))
+        )
+    return session.exec(query.order_by(col(RunRow.started_at).desc(), col(RunRow.id).desc()).limit(limit)).all()
+
+
+def interrupt_runs(session: Session, target_id: str, now: datetime) -> None:
+    """Runs whose process is gone (the caller holds the lease, so none can be alive) are interrupted."""
+    for row in session.exec(select(RunRow).where(RunRow.target_id == target_id, RunRow.state == "running")):
+        row.state, row.finished_at, row.error = "interrupted", now, "its process ended before it did"
+        session.add(row)
+
+
+def done_before(session: Session, plan_id: str) -> set[str]:
+    """Fingerprints of the plan's steps that earlier runs of it have carried out."""
+    query = (
+        select(JournalRow.fingerprint)
+        .join(RunRow, col(RunRow.id) == col(JournalRow.run_id))
+        .where(RunRow.plan_id == plan_id, JournalRow.state == "done")
+    )
+    return set(session.exec(query))
+
+
+def open_entry(session: Session, run: RunRow, seq: int, change: Change, now: datetime) -> JournalRow:
+    """A step's journal row, before its call."""
+    row = JournalRow(
+        run_id=run.id,
+        target_id=run.target_id,
+        seq=seq,
+        node_id=change.node,
+        key=change.key,
+        action=change.action,
+        shape=change.shape,
+        fields=change_json(change)["fields"],
+        fingerprint=fingerprint(change),
+        state="pending",
+        at=now,
+    )
+    session.add(row)
+    return row
+
+
+def close_entry(
+    session: Session,
+    row: JournalRow,
+    state: str,
+    now: datetime,
+    *,
+    url: str = "",
+    error: str = "",
+    request_id: str = "",
+) -> JournalRow:
+    """What became of a step."""
+    row.state, row.finished_at, row.url, row.error, row.request_id = state, now, url, error, request_id
+    return session.merge(row)
+
+
+def entries(session: Session, run_id: str) -> Sequence[JournalRow]:
+    return session.exec(select(JournalRow).where(JournalRow.run_id == run_id).order_by(col(JournalRow.seq))).all()
+
+
+def writes_since(session: Session, target_id: str, since: datetime) -> list[datetime]:
+    """When calls of this target were sent, oldest first: what pacing counts by, across restarts and processes."""
+    query = (
+        select(JournalRow.at)
+        .where(JournalRow.target_id == target_id, col(JournalRow.at) >= since, JournalRow.state != "skipped")
+        .order_by(col(JournalRow.at))
+    )
+    return list(session.exec(query))
+
+
+def count_runs(session: Session, target_id: str) -> int:
+    return session.exec(select(func.count()).select_from(RunRow).where(RunRow.target_id == target_id)).one()
+
+
+def run_json(row: RunRow, target: str) -> dict[str, Any]:
+    """A run as commands and the API show it. Times are UTC."""
+    return {
+        "run": row.id,
+        "target": target,
+        "plan": row.plan_id,
+        "state": row.state,
+        "started_at": _utc(row.started_at),
+        "finished_at": _utc(row.finished_at) if row.finished_at else None,
+        "total": row.total,
+        "done": row.done,
+        "failed": row.failed,
+        "skipped": row.skipped,
+        "error": row.error or None,
+    }
+
+
+def _utc(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def find_plan(session: Session, plan_id: str) -> PlanRow | None:
+    """A plan by id, of whatever target."""
+    return session.get(PlanRow, plan_id)
+
+
+def find_run(session: Session, run_id: str) -> RunRow | None:
+    """A run by id, of whatever target."""
+    return session.get(RunRow, run_id)
+
+
+def targets_running(session: Session) -> set[str]:
+    """Ids of targets that have a run which says it is running."""
+    return set(session.exec(select(RunRow.target_id).where(RunRow.state == "running").distinct()))

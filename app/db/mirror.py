@@ -1,0 +1,186 @@
+"""What trackers were last seen to hold, and which node each object is: rows <-> `Observed`, `Link`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+from sqlmodel import Session, col, select
+
+from app.core.plan import PLACES, Fields, Line, Link, Observed, Ref, Section, Value, plain
+from app.db.models import LinkRow, MirrorRow
+from app.db.trees import Tree
+
+CHUNK = 500
+"""Values in one IN (…): databases cap how many parameters a statement has."""
+
+
+def observed(session: Session, target_id: str) -> list[Observed]:
+    """Everything that the target's tracker was last seen to hold."""
+    return [_observed(row) for row in _rows(session, target_id)]
+
+
+def _rows(session: Session, target_id: str, only: Collection[str] | None = None) -> list[Any]:
+    """Mirror rows; `only` those of these ref ids (of either family)."""
+    table = MirrorRow.__table__  # type: ignore[attr-defined]  # rows, not objects: ten times as many a second
+    query = select(table).where(table.c.target_id == target_id).order_by(table.c.id)
+    if only is None:
+        return list(session.connection().execute(query))
+    ids = sorted(only)
+    return [
+        row
+        for start in range(0, len(ids), CHUNK)
+        for row in session.connection().execute(query.where(table.c.ref_id.in_(ids[start : start + CHUNK])))
+    ]
+
+
+def _observed(row: Any) -> Observed:
+    return Observed(
+        ref=Ref(row.shape, row.ref_id, row.number, row.global_id, row.url),
+        title=row.title,
+        description=row.description,
+        state=row.state,
+        reason=row.reason,
+        milestone=row.milestone,
+        parent=row.parent,
+        labels=tuple(row.labels),
+        start=row.start,
+        due=row.due,
+        updated_at=row.updated_at,
+        closed_at=row.closed_at,
+    )
+
+
+def keep(session: Session, target_id: str, objects: Collection[Observed], *, full: bool) -> int:
+    """Take in what a read found; with `full`, what is absent is forgotten. Gives how many objects changed."""
+    rows = _rows(session, target_id, None if full else {item.ref.id for item in objects})
+    ids = {(row.family, row.ref_id): row.id for row in rows}
+    before = {(row.family, row.ref_id): _observed(row) for row in rows}
+    now = {item.ref.identity: item for item in objects}
+    changed = [item for key, item in now.items() if before.get(key) != item]
+    news = [_values(target_id, item) for item in changed if item.ref.identity not in before]
+    olds = [_values(target_id, i) | {"id": ids[i.ref.identity]} for i in changed if i.ref.identity in before]
+    if news:
+        session.execute(insert(MirrorRow), news)
+    if olds:
+        session.execute(update(MirrorRow), olds)
+    gone = [ids[key] for key in before if full and key not in now]
+    for start in range(0, len(gone), CHUNK):
+        session.execute(delete(MirrorRow).where(col(MirrorRow.id).in_(gone[start : start + CHUNK])))
+    return len(changed) + len(gone)
+
+
+def _values(target_id: str, item: Observed) -> dict[str, Any]:
+    family, ref_id = item.ref.identity
+    return {
+        "target_id": target_id,
+        "family": family,
+        "ref_id": ref_id,
+        "shape": item.ref.shape,
+        "number": item.ref.number,
+        "global_id": item.ref.global_id,
+        "url": item.ref.url,
+        "title": item.title,
+        "description": item.description,
+        "state": item.state,
+        "reason": item.reason,
+        "milestone": item.milestone,
+        "parent": item.parent,
+        "labels": list(item.labels),
+        "start": item.start,
+        "due": item.due,
+        "updated_at": item.updated_at,
+        "closed_at": item.closed_at,
+    }
+
+
+def links(session: Session, target_id: str, tree: Tree) -> list[Link]:
+    """The target's links in the tree's words: keys of today, places in `base` as keys."""
+    table = LinkRow.__table__  # type: ignore[attr-defined]
+    rows = session.connection().execute(select(table).where(table.c.target_id == target_id).order_by(table.c.id)).all()
+    living = {number: key for key, number in tree.ids.items()}
+    kinds = {node.key: kind for node, kind in _kinds(tree)}
+    found = []
+    for row in rows:
+        archived = row.node_id in tree.archived
+        key = tree.archived[row.node_id][0] if archived else living[row.node_id]
+        kind: Any = tree.archived[row.node_id][1] if archived else kinds[key]
+        ref = Ref(row.shape, row.ref_id, row.number, row.global_id, row.url) if row.ref_id is not None else None
+        section = Section(row.section.get("intro", ""), tuple(Line(*line) for line in row.section.get("lines", [])))
+        found.append(Link(row.node_id, key, kind, ref, _base_in(row.base, living), section, archived))
+    return found
+
+
+def _kinds(tree: Tree) -> Iterable[tuple[Any, str]]:
+    for milestone in tree.programme.milestones:
+        yield milestone, "milestone"
+        for task in milestone.tasks:
+            yield task, "task"
+            for step in task.steps:
+                yield step, "step"
+
+
+def _base_in(base: Mapping[str, Any], living: Mapping[int, str]) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    for name, value in base.items():
+        if name in PLACES:
+            fields[name] = living.get(value, f"#{value}") if value is not None else None
+        elif name in ("start", "due"):
+            fields[name] = date.fromisoformat(value) if value else None
+        else:
+            fields[name] = tuple(value) if isinstance(value, list) else value
+    return fields
+
+
+def _base_out(fields: Fields, ids: Mapping[str, int]) -> dict[str, Any]:
+    """`base` as stored: places as node ids, since keys change; the description is kept as its section alone."""
+    return {
+        name: ids.get(str(value)) if name in PLACES and value is not None else plain(value)
+        for name, value in fields.items()
+        if name != "description"
+    }
+
+
+def pend(session: Session, target_id: str, node: int, shape: str, section: Section) -> None:
+    """Say that a create is about to be sent: from here on its outcome is a question, never forgotten."""
+    row = _row(session, target_id, node)
+    if row is None:
+        row = LinkRow(target_id=target_id, node_id=node, shape=shape, family=_family(shape))
+    row.ref_id, row.base = None, {}
+    row.shape, row.family, row.section = shape, _family(shape), _section(section)
+    session.add(row)
+
+
+def unpend(session: Session, target_id: str, node: int) -> None:
+    """Take a pending link back: the tracker refused the create for certain."""
+    row = _row(session, target_id, node)
+    if row is not None and row.ref_id is None:
+        session.delete(row)
+
+
+def bind(
+    session: Session, target_id: str, node: int, ref: Ref, applied: Fields, section: Section, ids: Mapping[str, int]
+) -> None:
+    """Record what a node is, and what was applied to it; fields not in `applied` keep their base."""
+    row = _row(session, target_id, node)
+    if row is None:
+        row = LinkRow(target_id=target_id, node_id=node, shape=ref.shape, family=_family(ref.shape))
+    row.shape, row.family, row.ref_id = ref.shape, _family(ref.shape), ref.id
+    row.number, row.global_id, row.url = ref.number, ref.global_id, ref.url
+    row.base = {**row.base, **_base_out(applied, ids)}
+    row.section = _section(section)
+    session.add(row)
+
+
+def _row(session: Session, target_id: str, node: int) -> LinkRow | None:
+    return session.exec(select(LinkRow).where(LinkRow.target_id == target_id, LinkRow.node_id == node)).first()
+
+
+def _family(shape: str) -> str:
+    return "milestone" if shape == "milestone" else "item"
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {"intro": section.intro, "lines": [[line.node, line.key, line.title] for line in section.lines]}

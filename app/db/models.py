@@ -1,0 +1,265 @@
+"""The tables. Every time is stored and read as aware UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, ForeignKey, Index, Integer, LargeBinary, Text, text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel, UniqueConstraint
+
+Key = BigInteger().with_variant(Integer, "sqlite")
+"""A primary key: 64 bits, and SQLite's own rowid there."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; a naive one is refused rather than guessed at."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id() -> Column[int]:
+    return Column(Key, primary_key=True, autoincrement=True)
+
+
+def _to(table: str, *, null: bool = False, index: bool = True) -> Column[int]:
+    return Column(Key, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=null, index=index)
+
+
+def _time(*, null: bool = True) -> Column[datetime]:
+    return Column(UtcDateTime, nullable=null)
+
+
+def _json() -> Column[Any]:
+    return Column(JSON, nullable=False)
+
+
+class ProgrammeRow(SQLModel, table=True):
+    __tablename__ = "programme"
+    id: int | None = Field(default=None, sa_column=_id())
+    slug: str = Field(unique=True)
+    title: str
+    start: date
+    created_at: datetime = Field(sa_column=_time(null=False))
+    updated_at: datetime = Field(sa_column=_time(null=False))
+
+
+class VersionRow(SQLModel, table=True):
+    """A roadmap as it was imported, byte for byte."""
+
+    __tablename__ = "version"
+    __table_args__ = (UniqueConstraint("programme_id", "number"),)
+    id: int | None = Field(default=None, sa_column=_id())
+    programme_id: int = Field(sa_column=_to("programme", index=False))
+    number: int
+    source: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sha256: str
+    start: date
+    imported_at: datetime = Field(sa_column=_time(null=False))
+    changes: dict[str, Any] = Field(sa_column=_json())
+
+
+class NodeRow(SQLModel, table=True):
+    """A milestone, task or step. `text` is its objective, description or detail; `completed` a step's declared tick."""
+
+    __tablename__ = "node"
+    __table_args__ = (
+        Index(
+            "node_key",
+            "programme_id",
+            "key",
+            unique=True,
+            sqlite_where=text("archived_at IS NULL"),
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, sa_column=_id())
+    programme_id: int = Field(sa_column=_to("programme", index=False))
+    parent_id: int | None = Field(default=None, sa_column=_to("node", null=True))
+    kind: str
+    key: str
+    position: int
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    window_text: str | None = None
+    window_start: date | None = None
+    window_end: date | None = None
+    declared_percent: float | None = None
+    completed: bool = False
+    completed_on: date | None = None
+    depends_on: list[str] = Field(default_factory=list, sa_column=_json())
+    prerequisites: list[str] = Field(default_factory=list, sa_column=_json())
+    owner: str = ""
+    line: int = 0
+    archived_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class TargetRow(SQLModel, table=True):
+    """One place to sync to. `nodes` are the ids of the milestones it selects, None for all that no other target has.
+
+    Secrets are named, never stored: an environment variable or a file.
+    """
+
+    __tablename__ = "target"
+    id: str = Field(primary_key=True)
+    programme_id: int = Field(sa_column=_to("programme"))
+    name: str = Field(unique=True)
+    kind: str
+    path: str
+    group_path: str = ""
+    base_url: str
+    profile: str
+    nodes: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    token_env: str = ""
+    token_file: str = ""
+    app_id: int | None = None
+    app_key_file: str = ""
+    installation_id: int | None = None
+    webhook_secret_env: str = ""
+    state: str = "active"
+    interval_seconds: int = 300
+    cursor: str | None = Field(default=None, sa_column=Column(Text))
+    mirrored_at: datetime | None = Field(default=None, sa_column=_time())
+    last_refresh: datetime | None = Field(default=None, sa_column=_time())
+    last_error: str = ""
+    created_at: datetime = Field(sa_column=_time(null=False))
+
+
+def _target(*, index: bool = False) -> Column[str]:
+    return Column(ForeignKey("target.id", ondelete="CASCADE"), nullable=False, index=index)
+
+
+class LinkRow(SQLModel, table=True):
+    """Which object a node is in a target; `ref_id` is None while a create is pending. `base` is what was applied."""
+
+    __tablename__ = "link"
+    __table_args__ = (UniqueConstraint("target_id", "node_id"), UniqueConstraint("target_id", "family", "ref_id"))
+    id: int | None = Field(default=None, sa_column=_id())
+    target_id: str = Field(sa_column=_target())
+    node_id: int = Field(sa_column=_to("node"))
+    shape: str
+    family: str
+    ref_id: str | None = None
+    number: int | None = None
+    global_id: str = ""
+    url: str = ""
+    base: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    section: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+
+
+class MirrorRow(SQLModel, table=True):
+    """An object as the tracker was last seen to hold it: the memory that makes reads incremental."""
+
+    __tablename__ = "mirror"
+    __table_args__ = (UniqueConstraint("target_id", "family", "ref_id"),)
+    id: int | None = Field(default=None, sa_column=_id())
+    target_id: str = Field(sa_column=_target())
+    family: str
+    ref_id: str
+    shape: str
+    number: int
+    global_id: str = ""
+    url: str = ""
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    description: str = Field(sa_column=Column(Text, nullable=False))
+    state: str
+    reason: str | None = None
+    milestone: str | None = None
+    parent: str | None = None
+    labels: list[str] = Field(default_factory=list, sa_column=_json())
+    start: date | None = None
+    due: date | None = None
+    updated_at: datetime | None = Field(default=None, sa_column=_time())
+    closed_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class PlanRow(SQLModel, table=True):
+    __tablename__ = "plan"
+    id: str = Field(primary_key=True)
+    target_id: str = Field(sa_column=_target(index=True))
+    created_at: datetime = Field(sa_column=_time(null=False))
+    checksum: str
+    complete: bool
+    adopt: bool = False
+    recreate: bool = False
+    summary: dict[str, Any] = Field(sa_column=_json())
+    content: dict[str, Any] = Field(sa_column=_json())
+
+
+class RunRow(SQLModel, table=True):
+    """The execution of a plan. `state`: running, done, failed (some steps), interrupted."""
+
+    __tablename__ = "run"
+    id: str = Field(primary_key=True)
+    target_id: str = Field(sa_column=_target(index=True))
+    plan_id: str = Field(sa_column=Column(ForeignKey("plan.id", ondelete="CASCADE"), nullable=False))
+    state: str
+    started_at: datetime = Field(sa_column=_time(null=False))
+    finished_at: datetime | None = Field(default=None, sa_column=_time())
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    error: str = ""
+
+
+class JournalRow(SQLModel, table=True):
+    """One step of a run, written before its call and closed after: `pending`, `done`, `failed`, `skipped`."""
+
+    __tablename__ = "journal"
+    __table_args__ = (UniqueConstraint("run_id", "seq"),)
+    id: int | None = Field(default=None, sa_column=_id())
+    run_id: str = Field(sa_column=Column(ForeignKey("run.id", ondelete="CASCADE"), nullable=False))
+    target_id: str = Field(sa_column=_target(index=True))
+    seq: int
+    node_id: int | None = Field(
+        default=None, sa_column=Column(Key, ForeignKey("node.id", ondelete="SET NULL"), nullable=True)
+    )
+    key: str
+    action: str
+    shape: str
+    fields: dict[str, Any] = Field(sa_column=_json())
+    fingerprint: str = Field(sa_column=Column(Text, nullable=False))
+    state: str
+    url: str = ""
+    error: str = ""
+    request_id: str = ""
+    at: datetime = Field(sa_column=_time(null=False))
+    finished_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A webhook call received. Its body isn't kept: it only says "look again"."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (UniqueConstraint("target_id", "delivery_id"),)
+    id: int | None = Field(default=None, sa_column=_id())
+    target_id: str = Field(sa_column=_target())
+    delivery_id: str
+    event: str
+    received_at: datetime = Field(sa_column=_time(null=False))
+    handled_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who may write to a target now. `fence` rises with every new holder."""
+
+    __tablename__ = "lease"
+    target_id: str = Field(sa_column=Column(ForeignKey("target.id", ondelete="CASCADE"), primary_key=True))
+    holder: str
+    fence: int
+    expires_at: datetime = Field(sa_column=_time(null=False))

@@ -1,0 +1,187 @@
+"""Targets and what belongs to them: selection, credentials by name, leases, deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from app.core.errors import MilepostError
+from app.db.models import DeliveryRow, LeaseRow, LinkRow, NodeRow, ProgrammeRow, TargetRow
+
+
+class TargetUnknown(MilepostError):
+    """There is no target of this name or id."""
+
+    type = "target-unknown"
+    status = 404
+
+
+class TargetBusy(MilepostError):
+    """Another process holds the target's lease."""
+
+    type = "target-busy"
+    status = 409
+
+
+def get(session: Session, name: str) -> TargetRow:
+    """A target by name. Raises TargetUnknown, naming those that there are."""
+    row = session.exec(select(TargetRow).where(TargetRow.name == name)).first()
+    if row is None:
+        there = ", ".join(session.exec(select(TargetRow.name).order_by(TargetRow.name)))
+        hint = f"there are: {there}" if there else "make one with `milepost target add`"
+        raise TargetUnknown(f"there is no target {name!r}", hint)
+    return row
+
+
+def by_id(session: Session, target_id: str) -> TargetRow:
+    """A target by id. Raises TargetUnknown."""
+    row = session.get(TargetRow, target_id)
+    if row is None:
+        raise TargetUnknown("there is no such target")
+    return row
+
+
+def all_of(session: Session, programme_id: int | None = None) -> Sequence[TargetRow]:
+    query = select(TargetRow).order_by(col(TargetRow.created_at), col(TargetRow.name))
+    if programme_id is not None:
+        query = query.where(TargetRow.programme_id == programme_id)
+    return session.exec(query).all()
+
+
+def slug_of(session: Session, row: TargetRow) -> str:
+    """The slug of the programme that a target belongs to."""
+    programme = session.get(ProgrammeRow, row.programme_id)
+    assert programme is not None  # noqa: S101 - held by a foreign key
+    return programme.slug
+
+
+def selection(session: Session, programme_id: int) -> dict[str, list[int]]:
+    """Target id -> ids of the living milestones it takes, in document order."""
+    nodes = session.exec(
+        select(NodeRow.id)
+        .where(NodeRow.programme_id == programme_id, NodeRow.kind == "milestone", col(NodeRow.archived_at).is_(None))
+        .order_by(col(NodeRow.position))
+    ).all()
+    rows = all_of(session, programme_id)
+    named = {node for row in rows for node in row.nodes or []}
+    return {
+        row.id: [n for n in nodes if n is not None and (n in row.nodes if row.nodes is not None else n not in named)]
+        for row in rows
+    }
+
+
+def keys_of(session: Session, row: TargetRow) -> list[str] | None:
+    """The keys that a target selects, None for all that no other target has."""
+    if row.nodes is None:
+        return None
+    keys = session.exec(select(NodeRow.id, NodeRow.key).where(col(NodeRow.id).in_(row.nodes))).all()
+    found = dict(keys)
+    return [found[node] for node in row.nodes if node in found]
+
+
+def links_count(session: Session, target_id: str) -> int:
+    return len(session.exec(select(LinkRow.id).where(LinkRow.target_id == target_id)).all())
+
+
+def take_lease(session: Session, target_id: str, holder: str, seconds: float, now: datetime) -> int:
+    """Become the one writer of a target, or stay it; gives the fence. Raises TargetBusy while another is alive."""
+    until = now + timedelta(seconds=seconds)
+    row = session.get(LeaseRow, target_id, with_for_update=True)
+    if row is None:
+        session.add(LeaseRow(target_id=target_id, holder=holder, fence=1, expires_at=until))
+        try:
+            session.flush()
+        except IntegrityError:
+            raise TargetBusy("another process has just begun to work on this target", "try again shortly") from None
+        return 1
+    if row.holder != holder and row.expires_at > now:
+        wait = int((row.expires_at - now).total_seconds()) + 1
+        raise TargetBusy("another process is working on this target", f"try again; it is let go in {wait} s at most")
+    if row.holder != holder:
+        row.holder, row.fence = holder, row.fence + 1
+    row.expires_at = until
+    session.add(row)
+    return row.fence
+
+
+def renew_lease(session: Session, target_id: str, fence: int, seconds: float, now: datetime) -> None:
+    """Hold on to a lease. Raises TargetBusy when it was taken over meanwhile: then nothing more may be written."""
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        update(LeaseRow)
+        .where(col(LeaseRow.target_id) == target_id, col(LeaseRow.fence) == fence)
+        .values(expires_at=now + timedelta(seconds=seconds))
+    )
+    if result.rowcount != 1:
+        raise TargetBusy("another process took this target over", "look at `milepost runs` before going on")
+
+
+def drop_lease(session: Session, target_id: str, fence: int, now: datetime) -> None:
+    """Let a lease go at once, if it is still this one. The row stays, so that fences keep rising."""
+    session.execute(
+        update(LeaseRow)
+        .where(col(LeaseRow.target_id) == target_id, col(LeaseRow.fence) == fence)
+        .values(expires_at=now, holder="")
+    )
+
+
+def keep_delivery(session: Session, target_id: str, delivery_id: str, event: str, now: datetime) -> bool:
+    """Store a delivery once. True when it is to be acted on: new, or seen before and never handled."""
+    row = session.exec(
+        select(DeliveryRow).where(DeliveryRow.target_id == target_id, DeliveryRow.delivery_id == delivery_id)
+    ).first()
+    if row is not None:
+        return row.handled_at is None
+    session.add(DeliveryRow(target_id=target_id, delivery_id=delivery_id, event=event, received_at=now))
+    return True
+
+
+def deliveries_waiting(session: Session) -> set[str]:
+    """Ids of targets with deliveries that no refresh has answered yet."""
+    return set(session.exec(select(DeliveryRow.target_id).where(col(DeliveryRow.handled_at).is_(None)).distinct()))
+
+
+def handle_deliveries(session: Session, target_id: str, received_until: datetime, now: datetime) -> None:
+    """What came in before a good refresh began is answered by it."""
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            col(DeliveryRow.target_id) == target_id,
+            col(DeliveryRow.handled_at).is_(None),
+            col(DeliveryRow.received_at) <= received_until,
+        )
+        .values(handled_at=now)
+    )
+
+
+def remove(session: Session, row: TargetRow) -> None:
+    """Forget a target, its links and its history here. Its tracker is left as it is."""
+    session.execute(delete(TargetRow).where(col(TargetRow.id) == row.id))
+
+
+def find(session: Session, target_id: str) -> TargetRow | None:
+    """A target by id, None where there is none (any more)."""
+    return session.get(TargetRow, target_id)
+
+
+def active(session: Session) -> Sequence[TargetRow]:
+    """Every target that is not paused."""
+    return session.exec(select(TargetRow).where(TargetRow.state == "active").order_by(col(TargetRow.id))).all()
+
+
+def leased(session: Session, now: datetime) -> set[str]:
+    """Ids of targets that somebody is working on."""
+    return set(session.exec(select(LeaseRow.target_id).where(LeaseRow.holder != "", col(LeaseRow.expires_at) > now)))
+
+
+def settle_delivery(session: Session, target_id: str, delivery_id: str, now: datetime) -> None:
+    """A delivery that no refresh needs to answer is handled."""
+    session.execute(
+        update(DeliveryRow)
+        .where(col(DeliveryRow.target_id) == target_id, col(DeliveryRow.delivery_id) == delivery_id)
+        .values(handled_at=now)
+    )

@@ -1,0 +1,124 @@
+"""Plans carried out in the background: each run in a thread of its own, so that a long one holds up nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+
+from app.core.errors import MilepostError
+from app.db import journal
+from app.sync import reconcile
+from app.sync.context import Context
+from app.sync.run import Stop
+
+log = logging.getLogger(__name__)
+
+
+class Stopping(MilepostError):
+    """The service is going down and begins nothing new."""
+
+    type = "service-stopping"
+    status = 503
+
+
+class Runs:
+    """The runs of this process. Every method may be called from any thread."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._lock = threading.Lock()
+        self._threads: dict[threading.Thread, Stop] = {}
+        self._stops: dict[str, Stop] = {}
+        self._stopping = False
+
+    def begin(self, target: str, plan_id: str, *, max_percent: float, recreate: bool) -> str:
+        """Begin to carry a plan out; gives the run's id once the run is stored, and the run goes on by itself.
+
+        Raises what `reconcile.apply_plan` raises before its first write: PlanStale, ChangeGuard, TargetBusy, …
+        """
+        stop = Stop()
+        begun: Future[str] = Future()
+
+        def work() -> None:
+            try:
+                self._carry_out(target, plan_id, max_percent, recreate, stop, begun)
+            finally:
+                with self._lock:
+                    self._threads.pop(threading.current_thread(), None)
+
+        thread = threading.Thread(target=work, name=f"run-{target}", daemon=True)
+        with self._lock:
+            if self._stopping:
+                raise Stopping("the service is stopping", "apply the plan again when it is back")
+            self._threads[thread] = stop
+            thread.start()
+        return begun.result()
+
+    def cancel(self, run_id: str) -> bool:
+        """Ask a run to end after the call in flight. False when this process doesn't carry it out (any more)."""
+        with self._lock:
+            stop = self._stops.get(run_id)
+        if stop is None:
+            return False
+        stop.set()
+        return True
+
+    def stop(self, timeout: float) -> bool:
+        """Begin nothing new, and end every run after its call in flight. False when some outlast `timeout` seconds."""
+        until = time.monotonic() + timeout
+        with self._lock:
+            self._stopping = True
+            threads = dict(self._threads)
+        for stop in threads.values():
+            stop.set()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _carry_out(
+        self, target: str, plan_id: str, max_percent: float, recreate: bool, stop: Stop, begun: Future[str]
+    ) -> None:
+        def on_run(run_id: str) -> None:
+            with self._lock:
+                self._stops[run_id] = stop
+            begun.set_result(run_id)
+
+        def sleep(seconds: float) -> None:
+            stop.wait(seconds)  # a stop ends the waiting between two calls too
+
+        ctx = replace(self._ctx, sleep=sleep)
+        try:
+            applied = reconcile.apply_plan(
+                ctx, target, plan_id=plan_id, max_percent=max_percent, recreate=recreate, on_run=on_run, stop=stop
+            )
+        except Exception as error:  # noqa: BLE001 - whoever waits for the run is told, or the run itself
+            if not begun.done():
+                begun.set_exception(error)
+                return
+            self._broke(target, begun.result(), error)
+        else:
+            if applied is not None:
+                log.info("run %s of target %s is %s", applied.run, target, applied.state)
+        finally:
+            if begun.done() and not begun.exception():
+                with self._lock:
+                    self._stops.pop(begun.result(), None)
+
+    def _broke(self, target: str, run_id: str, error: Exception) -> None:
+        """Store why a run ended before its end: what it had begun is looked up when the plan is applied again."""
+        why = error.message if isinstance(error, MilepostError) else f"unexpected: {type(error).__name__}"
+        log.error(
+            "run %s of target %s broke off: %s",
+            run_id,
+            target,
+            why,
+            exc_info=None if isinstance(error, MilepostError) else error,
+        )
+        with self._ctx.db.write() as session:
+            row = journal.run_row(session, run_id)
+            if row.state == "running":
+                row.state, row.error, row.finished_at = "interrupted", why, self._ctx.now()
+                session.add(row)

@@ -1,0 +1,71 @@
+"""The service as one application: API, webhooks, schedule and runs put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from app import api, webhooks
+from app.api import problems
+from app.api.edge import Edge
+from app.api.service import Service
+from app.jobs import Queue, Runs, Schedule
+from app.settings import Settings
+from app.sync.context import Context
+
+JSON_MAX_BYTES = 1024 * 1024
+STOP_SECONDS = 12.0
+"""How long calls in flight are waited for at the end; the lease and the journal cover what outlasts it."""
+
+
+def create_app(ctx: Context, settings: Settings) -> FastAPI:
+    """The service. Its schedule ticks, and its queue works, from the lifespan's start to its end."""
+    queue = Queue(name="refresh")
+    runs = Runs(ctx)
+    schedule = Schedule(ctx, queue, settings.debounce)
+
+    def most(path: str) -> int:
+        if path.startswith("/webhooks/"):
+            return settings.webhook_max_bytes
+        return settings.import_max_bytes if path.endswith("/import") else JSON_MAX_BYTES
+
+    def stop() -> None:
+        until = time.monotonic() + STOP_SECONDS
+        schedule.stop()
+        runs.stop(until - time.monotonic())
+        queue.stop(until - time.monotonic())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        schedule.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(stop)
+
+    app = FastAPI(
+        title="Milepost",
+        summary="Keeps a Markdown roadmap and its issue trackers telling the same story.",
+        version=version("milepost"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.service = Service(ctx, settings, schedule.refresh, runs.begin, runs.cancel, schedule.alive)
+    problems.install(app)
+    app.add_middleware(Edge, most=most)
+    app.include_router(api.routes())
+    app.include_router(webhooks.routes(ctx, schedule.delivered), responses=problems.REFUSALS)
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return app.openapi_schema or problems.as_problems(plain())
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,19 @@
+"""Settings: environment variables `MILEPOST_*`, also from `.env` in the current folder."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="MILEPOST_", env_file=".env", extra="ignore")
+
+    database_url: str = Field(default="sqlite:///milepost.db", repr=False)
+    refresh_interval: int = Field(default=300, ge=5, description="how often a new target is refreshed, in seconds")
+    import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1, description="how large a roadmap may be")
+    webhook_max_bytes: int = Field(default=25 * 1024 * 1024, ge=1, description="how large a webhook call may be")
+    debounce: float = Field(default=1.0, ge=0, le=2, description="seconds that webhooks of a target are gathered for")
+    log_level: str = "INFO"

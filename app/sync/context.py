@@ -1,0 +1,85 @@
+"""What every verb needs from outside: the database, the clock, patience, and a way to open a tracker."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.core.errors import MilepostError
+from app.db.engine import Database
+from app.db.models import TargetRow
+from connectors import registry
+from connectors.base import AppCredentials, Connector, Place, Secret
+
+
+class CredentialsMissing(MilepostError):
+    """The named variable or file doesn't hold a token."""
+
+    type = "credentials-missing"
+    status = 409
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A short random name for a plan, run or target: 12 letters and digits."""
+    return secrets.token_hex(6)
+
+
+def open_place(place: Place) -> Connector:
+    """A connector for a place, by its kind."""
+    return registry.kind(place.kind).open(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`now` gives aware UTC; `sleep` takes seconds; `open_place` makes a connector. All may be replaced in tests."""
+
+    db: Database
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    open_place: Callable[[Place], Connector] = open_place
+
+    def connect(self, target: TargetRow) -> Connector:
+        """A connector for a target. Raises CredentialsMissing."""
+        return self.open_place(Place(target.kind, target.base_url, target.path, credentials(target), target.group_path))
+
+
+def credentials(target: TargetRow) -> Secret | AppCredentials:
+    """The target's credentials, from where it says they are. Raises CredentialsMissing, never quoting a secret."""
+    if target.app_id is not None and target.installation_id is not None:
+        return AppCredentials(target.app_id, target.installation_id, _file(target.app_key_file, target))
+    if target.token_file:
+        return _file(target.token_file, target)
+    return _variable(target.token_env, f"target {target.name!r} takes its token from it")
+
+
+def webhook_secret(target: TargetRow) -> Secret | None:
+    """The secret that the tracker signs webhook calls with; None where the target names none, or it isn't set."""
+    value = os.environ.get(target.webhook_secret_env, "") if target.webhook_secret_env else ""
+    return Secret(value) if value else None
+
+
+def _variable(name: str, why: str) -> Secret:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise CredentialsMissing(f"the environment variable {name} is not set; {why}", f"export {name}=…")
+    return Secret(value)
+
+
+def _file(path: str, target: TargetRow) -> Secret:
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise CredentialsMissing(f"{path} can't be read ({reason}); target {target.name!r} needs it") from None
+    if not value:
+        raise CredentialsMissing(f"{path} is empty; target {target.name!r} takes its credentials from it")
+    return Secret(value)

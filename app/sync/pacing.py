@@ -1,0 +1,38 @@
+"""How fast a target is written to: the tracker's limits, counted from the journal so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from app.db import journal
+from app.sync.context import Context
+from connectors.base import Pace
+
+
+def wait_for(pace: Pace, sent: Sequence[datetime], now: datetime) -> float:
+    """Seconds to wait before the next write. `sent` are the times of earlier ones, oldest first. Pure."""
+    waits = [0.0]
+    if sent and pace.spacing:
+        waits.append((sent[-1] - now).total_seconds() + pace.spacing)
+    for limit in pace.limits:
+        if len(sent) >= limit.count:
+            waits.append((sent[-limit.count] - now).total_seconds() + limit.seconds)
+    return max(waits)
+
+
+def next_wait(ctx: Context, target_id: str, limits: Pace) -> float:
+    """Seconds until the tracker's limits allow another write."""
+    if not limits.limits and not limits.spacing:
+        return 0.0
+    window = max([limits.spacing, *(limit.seconds for limit in limits.limits)])
+    now = ctx.now()
+    with ctx.db.read() as session:
+        sent = journal.writes_since(session, target_id, now - timedelta(seconds=window))
+    return wait_for(limits, sent, now)
+
+
+def seconds_left(pace: Pace, left: int, measured: float) -> float:
+    """About how long `left` more writes take: at `measured` seconds each, or the tracker's pace."""
+    slowest = max([pace.spacing, *(limit.seconds / limit.count for limit in pace.limits)])
+    return left * max(measured, slowest)

@@ -1,0 +1,353 @@
+"""The cycle: read a tracker, plan the difference, apply it, read back. `docs/lifecycle.md` walks through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from app.core.errors import MilepostError
+from app.core.plan import WRITING, Change, Desired, Link, Observed, Plan, diff, fingerprint, guard
+from app.db import journal, mirror, targets, trees
+from app.db.models import PlanRow, TargetRow
+from app.sync import lease, translate
+from app.sync.context import Context, new_id
+from app.sync.run import Outcome, Runner, Stop
+from connectors.base import Capabilities, Connector, Observation
+from mappings import desired, profile
+
+FULL_AFTER = timedelta(hours=24)
+"""How old the last full read may be before a refresh reads everything again: only that shows what was deleted."""
+LIST_LAG = 3.0
+"""Seconds after which a tracker's lists show what was just made: a marker is looked for again before it is missed."""
+PATIENCE = 15.0
+"""Seconds that a refresh waits for another process to finish with the target."""
+
+
+class PlanStale(MilepostError):
+    """The tracker, or the roadmap, has moved on since the plan was made."""
+
+    type = "plan-stale"
+    status = 409
+
+
+class ReadIncomplete(MilepostError):
+    """The tracker could not be read whole, so nothing may be concluded."""
+
+    type = "read-incomplete"
+    status = 502
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A stored plan."""
+
+    id: str
+    target: str
+    plan: Plan
+    managed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """INTERFACE's `plan` document, with `drift` beside it."""
+        plan = self.plan
+        return {
+            "plan": self.id,
+            "checksum": plan.checksum(),
+            "target": self.target,
+            "complete": plan.complete,
+            "summary": plan.summary(),
+            "changes": [journal.change_json(change) for change in plan.changes],
+            "degraded": [{"key": d.key, "wanted": d.wanted, "got": d.got, "reason": d.reason} for d in plan.degraded],
+            "drift": [{"key": d.key, "field": d.field, "reason": d.reason} for d in plan.drift],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A run and what became of each step."""
+
+    run: str
+    state: str
+    outcomes: tuple[Outcome, ...]
+    requests: int
+
+    def as_json(self) -> dict[str, Any]:
+        """INTERFACE's `apply` document."""
+        results = [outcome.result for outcome in self.outcomes]
+        return {
+            "run": self.run,
+            "state": self.state,
+            "summary": {name: results.count(name) for name in ("done", "failed", "skipped")},
+            "outcomes": [outcome.as_json() for outcome in self.outcomes],
+            "requests": self.requests,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh of one target found. `changed` counts objects that were not as last seen."""
+
+    name: str
+    complete: bool
+    requests: int
+    changed: int
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "complete": self.complete,
+            "requests": self.requests,
+            "changed": self.changed,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A read, and how many objects were not as last seen."""
+
+    observation: Observation
+    changed: int
+
+    @property
+    def complete(self) -> bool:
+        return self.observation.complete
+
+
+@contextmanager
+def opened(ctx: Context, target: TargetRow) -> Iterator[Connector]:
+    """The target's connector, closed at the end."""
+    connector = ctx.connect(target)
+    try:
+        yield connector
+    finally:
+        connector.close()
+
+
+def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = False) -> Planned:
+    """Read the tracker whole and store the difference. Writes nothing to the tracker."""
+    with ctx.db.read() as session:
+        target = targets.get(session, name)
+    with lease.held(ctx, target.id, patience=PATIENCE), opened(ctx, target) as connector:
+        return _plan(ctx, target, connector, adopt=adopt, recreate=recreate)
+
+
+def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool, recreate: bool) -> Planned:
+    holds = connector.capabilities()
+    seen = observe(ctx, target.id, connector, full=True)
+    with ctx.db.read() as session:
+        unsure = _lost_creates(session, target)
+    if unsure and seen.complete:
+        ctx.sleep(LIST_LAG)
+        seen = observe(ctx, target.id, connector, full=True)
+    with ctx.db.write() as session:
+        plan, managed = compute(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
+        plan_id = new_id()
+        journal.keep_plan(session, plan_id, target.id, plan, adopt=adopt, recreate=recreate, now=ctx.now())
+    return Planned(plan_id, target.name, plan, managed)
+
+
+def _lost_creates(session: Session, target: TargetRow) -> bool:
+    """Whether a create was begun whose object no list has shown yet."""
+    tree = trees.load(session, targets.slug_of(session, target))
+    links = mirror.links(session, target.id, tree)
+    seen = translate.found(mirror.observed(session, target.id), links, tree.slug)
+    marked = {key for item in seen for key in item.marks}
+    return any(link.pending and link.key not in marked for link in links)
+
+
+def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool) -> Seen:
+    """Read the tracker and keep what was found. The cursor moves only when nothing failed."""
+    began = ctx.now()
+    with ctx.db.read() as session:
+        target = targets.by_id(session, target_id)
+    since = None if full or target.mirrored_at is None else target.cursor
+    observation = connector.observe(since)  # type: ignore[arg-type]  # a stored Cursor
+    with ctx.db.write() as session:
+        target = targets.by_id(session, target_id)
+        whole = observation.full and observation.complete
+        changed = mirror.keep(session, target_id, observation.objects, full=whole)
+        if observation.complete:
+            target.cursor, target.last_refresh, target.last_error = observation.cursor, began, ""
+            if whole:
+                target.mirrored_at = began
+            targets.handle_deliveries(session, target_id, began, ctx.now())
+        else:
+            target.last_error = observation.problem
+        session.add(target)
+    return Seen(observation, changed)
+
+
+def compute(
+    session: Session, target: TargetRow, holds: Capabilities, complete: bool, *, adopt: bool, recreate: bool
+) -> tuple[Plan, int]:
+    """(the plan from what the mirror holds, how many objects are managed). Asks the tracker nothing."""
+    tree = trees.load(session, targets.slug_of(session, target))
+    chosen = set(targets.selection(session, tree.id)[target.id])
+    selected = [key for key in tree.milestone_keys() if tree.ids[key] in chosen]
+    links = mirror.links(session, target.id, tree)
+    observed = mirror.observed(session, target.id)
+    found = translate.found(observed, links, tree.slug)
+    mapping = profile.load(target.profile)
+    current = _current(observed, links, found, tree)
+
+    def build() -> tuple[list[Desired], list[Any]]:
+        return desired.build(tree.programme, tree.ids, tree.slug, selected, mapping, holds, current)
+
+    wants, degraded = build()
+    if adopt:
+        titles = {(item.ref.shape == "milestone", item.title): item for item in reversed(observed)}
+        for want in wants:
+            same = titles.get((want.shape == "milestone", str(want.fields["title"])))
+            if want.node not in current and same is not None:
+                current[want.node] = desired.Current(same.description)
+        wants, degraded = build()
+    plan = diff(
+        wants,
+        found,
+        links,
+        mapping.policy(),
+        complete=complete,
+        adopt=adopt,
+        recreate=recreate,
+        degraded=degraded,
+    )
+    return plan, sum(1 for link in links if link.ref and not link.archived)
+
+
+def _current(
+    observed: list[Observed], links: list[Link], found: list[Any], tree: trees.Tree
+) -> dict[int, desired.Current]:
+    """Node id -> its object's text and what was last written there, for linked objects and those found by marker."""
+    by_identity = {item.ref.identity: item for item in observed}
+    current: dict[int, desired.Current] = {}
+    linked = set()
+    for link in links:
+        item = by_identity.get(link.ref.identity) if link.ref else None
+        if item is not None:
+            linked.add(item.ref.identity)
+            current[link.node] = desired.Current(item.description, link.section)
+    sections = {link.node: link.section for link in links if link.pending}
+    for entry in found:
+        if entry.ref.identity in linked:
+            continue
+        for key in entry.marks:
+            node = tree.ids.get(key)
+            if node is not None and node not in current:
+                text = by_identity[entry.ref.identity].description
+                current[node] = desired.Current(text, sections[node]) if node in sections else desired.Current(text)
+    return current
+
+
+def apply_plan(
+    ctx: Context,
+    name: str,
+    *,
+    plan_id: str | None = None,
+    max_percent: float = 30.0,
+    recreate: bool = False,
+    agree: Callable[[Planned], bool] = lambda planned: True,
+    on_progress: Callable[[Change, int, int], None] = lambda change, done, total: None,
+    on_run: Callable[[str], None] = lambda run_id: None,
+    stop: Stop | None = None,
+) -> Applied | None:
+    """Carry a plan out, one call a step. Without `plan_id` a plan is made; `agree` is asked before anything is written.
+
+    Gives None when `agree` says no. Raises PlanStale when the tracker or the roadmap has moved on, ChangeGuard when
+    more than `max_percent` of the managed objects would change. Interrupted, the same call goes on where it ended.
+    """
+    with ctx.db.read() as session:
+        target = targets.get(session, name)
+    with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
+        with ctx.db.write() as session:
+            journal.interrupt_runs(session, target.id, ctx.now())
+        if plan_id is None:
+            planned = _plan(ctx, target, connector, adopt=False, recreate=recreate)
+            steps = [change for change in planned.plan.changes if change.action in WRITING]
+        else:
+            planned, steps = _reviewed(ctx, target, connector, plan_id, recreate)
+        guard(planned.plan, planned.managed, max_percent)
+        if steps and not agree(planned):
+            return None
+        runner = Runner(ctx, target, connector, held, on_progress, stop or Stop())
+        run_id = runner.begin(planned.id, steps)
+        on_run(run_id)
+        state, outcomes = runner.carry_out(steps)
+        return Applied(run_id, state, tuple(outcomes), connector.requests)
+
+
+def _reviewed(
+    ctx: Context, target: TargetRow, connector: Connector, plan_id: str, recreate: bool
+) -> tuple[Planned, list[Change]]:
+    """The stored plan and those of its steps that are still to do. Raises PlanStale."""
+    with ctx.db.read() as session:
+        row = journal.plan_row(session, target.id, plan_id)
+        done = journal.done_before(session, plan_id)
+        unsure = _lost_creates(session, target)
+    plan = journal.plan_of(row)
+    if row.checksum != plan.checksum():
+        raise PlanStale(
+            f"the stored plan {plan_id} is not what was planned", f"plan again: milepost plan {target.name}"
+        )
+    seen = observe(ctx, target.id, connector, full=unsure)
+    if not seen.complete:
+        raise ReadIncomplete(f"the tracker could not be read whole: {seen.observation.problem}", "apply again later")
+    holds = connector.capabilities()
+    with ctx.db.read() as session:
+        fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=row.recreate)
+        _compare(row, plan, done, fresh, target.name)
+        if recreate and not row.recreate:
+            fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=True)
+    return Planned(plan_id, target.name, fresh, managed), [c for c in fresh.changes if c.action in WRITING]
+
+
+def _compare(row: PlanRow, plan: Plan, done: set[str], fresh: Plan, name: str) -> None:
+    """Raises PlanStale unless what is to do now is just what was planned and not yet done."""
+    now = {fingerprint(change): change.key for change in fresh.changes if change.action in WRITING}
+    then = {fingerprint(change): change.key for change in plan.changes if change.action in WRITING}
+    moved = {key for print_, key in now.items() if print_ not in then}
+    moved |= {key for print_, key in then.items() if print_ not in now and print_ not in done}
+    if moved:
+        keys = sorted(moved)
+        shown = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+        raise PlanStale(
+            f"the plan {row.id} is out of date: {shown} changed in the tracker or the roadmap since it was made",
+            f"look again: milepost plan {name}",
+        )
+
+
+def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
+    """Pull one target back, incrementally unless `full` or the last full read is a day old.
+
+    Never raises for the tracker: what could not be read is in `error`, kept with the target, and shown as stale.
+    """
+    with ctx.db.read() as session:
+        target = targets.get(session, name)
+    now: datetime = ctx.now()
+    whole = full or target.mirrored_at is None or now - target.mirrored_at > FULL_AFTER
+    requests = 0
+    try:
+        with lease.held(ctx, target.id, patience=PATIENCE), opened(ctx, target) as connector:
+            try:
+                seen = observe(ctx, target.id, connector, full=whole)
+            finally:
+                requests = connector.requests
+    except MilepostError as error:
+        with ctx.db.write() as session:
+            row = targets.by_id(session, target.id)
+            row.last_error = error.message
+            session.add(row)
+        return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message)
+    return Refreshed(
+        name,
+        complete=seen.complete,
+        requests=requests,
+        changed=seen.changed,
+        error=seen.observation.problem or None,
+    )

@@ -1,0 +1,59 @@
+"""`POST /webhooks/github/{target_id}` and `/webhooks/gitlab/{target_id}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel
+
+from app.sync.context import Context
+from app.webhooks import inbox
+from app.webhooks.inbox import Receipt
+
+THREADS = 8
+"""Calls stored at a time, beside the threads of the API: slow requests there never hold up a tracker."""
+
+
+class Received(BaseModel):
+    """What became of a call. `delivery` is the tracker's own id of it."""
+
+    delivery: str
+    state: Literal["accepted", "ignored", "seen"]
+
+
+def routes(ctx: Context, delivered: Callable[[str], object]) -> APIRouter:
+    """The door. `delivered` is told the target's id once a call that asks for a refresh is stored."""
+    router = APIRouter(tags=["webhooks"])
+    limiter = anyio.CapacityLimiter(THREADS)
+
+    @router.post(
+        "/webhooks/{kind}/{target_id}",
+        status_code=202,
+        responses={200: {"model": Received, "description": "Seen before, and answered"}},
+        openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
+    async def receive(
+        kind: Annotated[str, Path(description="github or gitlab")],
+        target_id: str,
+        request: Request,
+        response: Response,
+    ) -> Received:
+        """A tracker's webhook call, signed with the target's secret; stored before it is answered."""
+        body = await request.body()
+        headers = dict(request.headers)
+
+        def take() -> Receipt:
+            receipt = inbox.take(ctx, kind, target_id, headers, body)
+            if receipt.state == "accepted" and receipt.active:
+                delivered(target_id)
+            return receipt
+
+        receipt = await anyio.to_thread.run_sync(take, limiter=limiter)
+        if receipt.state == "seen":
+            response.status_code = 200
+        return Received(delivery=receipt.delivery.id, state=receipt.state)
+
+    return router

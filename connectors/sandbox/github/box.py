@@ -1,0 +1,75 @@
+"""`GitHubBox`: the store, the API, the page and the webhooks put together as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from connectors.sandbox.github import control, graphql, page, rest, rest_hooks
+from connectors.sandbox.github.api import Gate, Route, nothing_here
+from connectors.sandbox.github.hooks import Hooks
+from connectors.sandbox.github.state import Store
+from connectors.sandbox.kit import Clock, HookSender, Options, RequestLog
+
+API_PREFIX = "/api/v3"  # where GitHub Enterprise Server has it; github.com has it at the root of its own host
+DEFAULTS = Options()
+
+
+class GitHubBox:
+    """A GitHub of its own. `app` serves it, `log` counts its API requests, `hooks` sends its webhooks; `close` ends
+    the sending thread. The API answers at the root and under `/api/v3`, GraphQL at `/graphql` and `/api/graphql`.
+    """
+
+    def __init__(self, options: Options = DEFAULTS, clock: Clock | None = None) -> None:
+        clock = clock or Clock()
+        self.log = RequestLog()
+        self.hooks = HookSender()
+        self._store = Store(clock, options.paths)
+        hooks = Hooks(self._store, self.hooks)
+        self._store.listener = hooks.tell
+        self._gate = Gate(options, clock, self._store, hooks, self.log)
+        self._app = FastAPI(openapi_url=None)
+        control.mount(self._app, self._store, self.log)
+        self._mount_api()
+        page.mount(self._app, self._store)
+        self._app.add_exception_handler(HTTPException, _nowhere)
+
+    @property
+    def app(self) -> ASGIApp:
+        return self._app
+
+    def close(self) -> None:
+        self.hooks.close()
+
+    def _mount_api(self) -> None:
+        for route in (*rest.ROUTES, *rest_hooks.ROUTES):
+            for prefix in ("", API_PREFIX):
+                self._app.add_api_route(prefix + route.path, self._endpoint(route), methods=[route.method])
+        for route in graphql.ROUTES:
+            for prefix in ("", "/api"):
+                self._app.add_api_route(prefix + route.path, self._endpoint(route), methods=[route.method])
+        for path in (API_PREFIX, f"{API_PREFIX}/"):
+            self._app.add_api_route(path, self._endpoint(Route("GET", path, rest.root)), methods=["GET"])
+        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        for path in ("/repos/{rest:path}", "/api/{rest:path}"):
+            self._app.add_api_route(path, self._endpoint(Route("*", path, nothing_here)), methods=every)
+
+    def _endpoint(self, route: Route) -> Callable[..., Response]:
+        def endpoint(request: Request, body: Annotated[bytes, Depends(read_body)]) -> Response:
+            return self._gate.serve(request, body, route)
+
+        return endpoint
+
+
+async def read_body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _nowhere(_: Request, error: Exception) -> Response:
+    """An address that nothing serves, or a verb it does not have: 404 either way, as GitHub answers."""
+    status = 404 if not isinstance(error, HTTPException) or error.status_code == 405 else error.status_code
+    return Response(f'{{"message":"Not Found","status":"{status}"}}', status, media_type="application/json")

@@ -1,0 +1,270 @@
+"""Records as GraphQL values: dictionaries by field name, with functions where a field takes arguments or goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from graphql import GraphQLError
+
+from connectors.sandbox.gitlab import render, text
+from connectors.sandbox.gitlab.records import Group, Issue, Label, Milestone, Owner, Project, Refused
+from connectors.sandbox.gitlab.state import Store
+from connectors.sandbox.gitlab.web import Key, after, cursor_of
+
+MAX_NODES = 100
+ORDER = {"CREATED": "created_at", "UPDATED": "updated_at", "TITLE": "title"}
+
+Node = dict[str, Any]
+T = TypeVar("T")
+
+
+def gid(model: str, number: int) -> str:
+    return f"gid://gitlab/{model}/{number}"
+
+
+class Views:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def user(self) -> Node:
+        shown = render.user(self._store)
+        return {"id": gid("User", 1), "name": shown["name"], "username": shown["username"], "webUrl": shown["web_url"]}
+
+    def project(self, project: Project) -> Node:
+        return {
+            "id": gid("Project", project.id),
+            "fullPath": project.path,
+            "name": project.path.rpartition("/")[2],
+            "webUrl": f"{self._store.origin}/{project.path}",
+            "group": lambda _: self.group(project.group),
+            "namespace": lambda _: self.namespace(project.group),
+            "labels": lambda _, **asked: self._labels(project, asked),
+            **self._contents(project),
+        }
+
+    def group(self, group: Group) -> Node:
+        return {
+            "id": gid("Group", group.id),
+            "fullPath": group.path,
+            "name": group.path.rpartition("/")[2],
+            "webUrl": f"{self._store.origin}/groups/{group.path}",
+            **self._contents(group),
+        }
+
+    def namespace(self, owner: Owner) -> Node:
+        model = "Namespaces::ProjectNamespace" if isinstance(owner, Project) else "Group"
+        return {
+            "id": gid(model, owner.id),
+            "fullPath": owner.path,
+            "name": owner.path.rpartition("/")[2],
+            "workItem": lambda _, iid: self._by_iid(owner, iid),
+            **self._contents(owner),
+        }
+
+    def milestone(self, milestone: Milestone) -> Node:
+        shown = render.milestone(self._store, milestone)
+        in_project = isinstance(milestone.owner, Project)
+        return {
+            "id": gid("Milestone", milestone.id),
+            "iid": str(milestone.iid),
+            "title": milestone.title,
+            "description": milestone.description,
+            "state": milestone.state,
+            "startDate": shown["start_date"],
+            "dueDate": shown["due_date"],
+            "expired": shown["expired"],
+            "createdAt": shown["created_at"],
+            "updatedAt": shown["updated_at"],
+            "groupMilestone": not in_project,
+            "projectMilestone": in_project,
+            "webPath": shown["web_url"].removeprefix(self._store.origin),
+        }
+
+    def work_item(self, issue: Issue) -> Node:
+        in_project = isinstance(issue.owner, Project)
+        return {
+            "id": gid("WorkItem", issue.id),
+            "iid": str(issue.iid),
+            "title": issue.title,
+            "description": issue.description,
+            "state": "OPEN" if issue.state == "opened" else "CLOSED",
+            "confidential": issue.confidential,
+            "lockVersion": issue.version,
+            "createdAt": render.moment(issue.created_at),
+            "updatedAt": render.moment(issue.updated_at),
+            "closedAt": render.moment(issue.closed_at),
+            "webUrl": render.issue_url(self._store, issue),
+            "author": self.user(),
+            "project": lambda _: self.project(issue.owner) if isinstance(issue.owner, Project) else None,
+            "namespace": lambda _: self.namespace(issue.owner),
+            "reference": lambda _, full: render.reference(issue, short=not full),
+            "workItemType": self._type(issue.owner, issue.type),
+            "widgets": lambda _: self._widgets(issue, in_project),
+        }
+
+    def _widgets(self, issue: Issue, in_project: bool) -> list[Node]:
+        boxes = text.tasks(issue.description)
+        children = sorted(issue.children, key=lambda child: child.id)
+        links = [x for x in self._store.links.values() if issue in (x.source, x.target)]
+        widgets: dict[str, Node] = {
+            "Description": {
+                "description": issue.description,
+                "edited": issue.edited_at is not None,
+                "lastEditedAt": render.moment(issue.edited_at),
+                "lastEditedBy": self.user() if issue.edited_at else None,
+                "taskCompletionStatus": {"count": len(boxes), "completedCount": sum(t.done for t in boxes)},
+            },
+            "Hierarchy": {
+                "parent": lambda _: self.work_item(issue.parent) if issue.parent else None,
+                "children": lambda _, **asked: _connection(children, _by_id, False, asked, self.work_item),
+                "hasChildren": bool(children),
+                "hasParent": issue.parent is not None,
+            },
+            "Labels": {
+                "allowsScopedLabels": self._store.premium,
+                "labels": lambda _, **asked: _connection(issue.labels, _by_id, False, asked, self._label),
+            },
+            "Milestone": {"milestone": lambda _: self.milestone(issue.milestone) if issue.milestone else None},
+            "StartAndDueDate": {"startDate": render.day(issue.start_date), "dueDate": render.day(issue.due_date)},
+            "LinkedItems": {
+                "linkedItems": lambda _, **asked: _connection(
+                    links,
+                    _by_id,
+                    False,
+                    asked,
+                    lambda x: {
+                        "linkType": render.link(self._store, x, issue)["link_type"],
+                        "workItem": lambda _: self.work_item(x.target if x.source is issue else x.source),
+                    },
+                ),
+            },
+        }
+        return [{"__typename": f"WorkItemWidget{name}", "type": _shout(name), **body} for name, body in widgets.items()]
+
+    def _contents(self, owner: Owner) -> Node:
+        return {
+            "milestones": lambda _, **asked: self._milestones(owner, asked),
+            "workItemTypes": lambda _, **asked: self._types(owner, asked),
+            "workItems": lambda _, **asked: self._work_items(owner, asked),
+        }
+
+    def _types(self, owner: Owner, asked: Node) -> Node:
+        """Epic is listed with or without the licence; only the create refuses."""
+        ids = (owner.group if isinstance(owner, Project) else owner).type_ids
+        names = [
+            n for n in ids if asked.get("name") in (None, n.upper()) and (not asked.get("taskable") or n == "Task")
+        ]
+        return _connection(names, lambda n: ("", ids[n]), False, asked, lambda n: self._type(owner, n))
+
+    def _type(self, owner: Owner, name: str) -> Node:
+        ids = (owner.group if isinstance(owner, Project) else owner).type_ids
+        return {"id": gid("WorkItems::Type", ids[name]), "name": name, "iconName": f"issue-type-{name.lower()}"}
+
+    def _work_items(self, owner: Owner, asked: Node) -> Node:
+        below = isinstance(owner, Group) and bool(asked.get("includeDescendants"))
+        iids = set(asked.get("iids") or []) | ({asked["iid"]} if asked.get("iid") else set())
+        since, until = _moment(asked.get("updatedAfter")), _moment(asked.get("updatedBefore"))
+        search = (asked.get("search") or "").lower()
+        found = [
+            i
+            for i in self._store.issues_of(owner, below)
+            if (not iids or str(i.iid) in iids)
+            and (not asked.get("types") or i.type.upper() in asked["types"])
+            and asked.get("state") in (None, "all", i.state)
+            and search in f"{i.title}\n{i.description or ''}".lower()
+            and (since is None or i.updated_at >= since)
+            and (until is None or i.updated_at <= until)
+        ]
+        order, _, direction = str(asked["sort"]).upper().partition("_")
+        made = _connection(found, _key(ORDER[order]), direction == "DESC", asked, self.work_item)
+        return {**made, "count": len(found)}
+
+    def _milestones(self, owner: Owner, asked: Node) -> Node:
+        wanted = (asked.get("searchTitle") or "").lower()
+        found = [
+            m
+            for m in self._store.milestones_of(owner, bool(asked.get("includeAncestors")))
+            if asked.get("state") in (None, m.state)
+            and asked.get("title") in (None, m.title)
+            and wanted in m.title.lower()
+            and (asked.get("ids") is None or gid("Milestone", m.id) in asked["ids"])
+        ]
+        return _connection(found, lambda m: (str(m.due_date or "~"), m.id), False, asked, self.milestone)
+
+    def _labels(self, owner: Owner, asked: Node) -> Node:
+        wanted = (asked.get("searchTerm") or "").lower()
+        found = [
+            x
+            for x in self._store.labels.values()
+            if x.owner is owner and wanted in x.name.lower() and asked.get("title") in (None, x.name)
+        ]
+        return {**_connection(found, lambda x: (x.name, x.id), False, asked, self._label), "count": len(found)}
+
+    def _label(self, label: Label) -> Node:
+        return {
+            "id": gid("ProjectLabel" if isinstance(label.owner, Project) else "GroupLabel", label.id),
+            "title": label.name,
+            "color": label.color,
+            "textColor": "#FFFFFF",
+            "description": label.description,
+            "createdAt": render.moment(label.created_at),
+            "updatedAt": render.moment(label.created_at),
+        }
+
+    def _by_iid(self, owner: Owner, iid: str) -> Node | None:
+        try:
+            return self.work_item(self._store.issue(owner, int(iid)))
+        except (Refused, ValueError):
+            return None
+
+
+def _connection(items: Sequence[T], key: Key[T], descending: bool, asked: Node, view: Callable[[T], Node]) -> Node:
+    """A page going forwards: `first` of at most 100, `after` a cursor."""
+    if asked.get("last") is not None or asked.get("before") is not None:
+        raise GraphQLError("The sandbox pages forwards only: first and after")
+    size = min(asked.get("first") or MAX_NODES, MAX_NODES)
+    try:
+        page, following = after(items, key, descending, asked.get("after"), size)
+    except Refused:
+        raise GraphQLError("The cursor is invalid") from None
+    edges = [{"cursor": cursor_of(key(item)), "node": view(item)} for item in page]
+    return {
+        "count": len(items),
+        "edges": edges,
+        "nodes": [edge["node"] for edge in edges],
+        "pageInfo": {
+            "startCursor": edges[0]["cursor"] if edges else None,
+            "endCursor": edges[-1]["cursor"] if edges else None,
+            "hasNextPage": following is not None,
+            "hasPreviousPage": bool(asked.get("after")),
+        },
+    }
+
+
+def _by_id(item: Any) -> tuple[str, int]:
+    return "", item.id
+
+
+def _key(order: str) -> Key[Issue]:
+    def key(issue: Issue) -> tuple[str, int]:
+        value = getattr(issue, order)
+        return (value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value.lower()), issue.id
+
+    return key
+
+
+def _moment(value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        raise GraphQLError(f'"{value}" is not a valid time') from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _shout(name: str) -> str:
+    """StartAndDueDate -> START_AND_DUE_DATE"""
+    return "".join(f"_{c}" if c.isupper() and at else c for at, c in enumerate(name)).upper()

@@ -1,0 +1,364 @@
+"""The managed section of a tracker object's text: render it, read it, and merge it into what people wrote.
+
+    <!-- milepost:begin -->
+    Why this exists…
+
+    - [ ] 1A.1 A step
+    <!-- milepost:SLUG/1A -->
+
+Words belong to the roadmap, ticks and everything around to the people of the tracker. Where people removed a marker,
+the lines that were written last tell where the section is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rapidfuzz import fuzz
+
+from app.core.plan import Line, Section
+
+BEGIN = "<!-- milepost:begin -->"
+ALIKE = 85
+"""Out of 100: how alike a line without its key must be to a step's words to be that step."""
+MOST_PAIRS = 100_000
+"""Where more pairs than this of lines and steps are left over, likeness isn't tried."""
+
+MARKER = re.compile(r"<!-- milepost:([a-z0-9][a-z0-9-]*)/(\S+) -->")
+_BOX = re.compile(r"^\s*[-*+] \[([ xX])\]\s+(.*?)\s*$")
+_CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])[A-Za-z0-9_./-]*")
+_ACTION = re.compile(r"^(\s*)(/[A-Za-z_][^\s`]*)")
+_LOOKS_LIKE_BOX = re.compile(r"^(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+|>\s*)+)\[")
+_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
+_APART = "\u200b"  # a space of no width
+
+
+def marker(slug: str, key: str) -> str:
+    """The identity marker, the last line of a managed section."""
+    return f"<!-- milepost:{slug}/{key} -->"
+
+
+def marks(description: str, slug: str) -> tuple[tuple[str, ...], bool]:
+    """(keys that this programme's markers name, each once; whether another programme's marker is there)."""
+    found = MARKER.findall(description)
+    return tuple(dict.fromkeys(key for owner, key in found if owner == slug)), any(owner != slug for owner, _ in found)
+
+
+def harmless(text: str, *, mentions: bool = False) -> str:
+    """Roadmap words that can't act in a tracker, line by line.
+
+    Quick actions at a line's start and (unless `mentions`) @names are wrapped in backticks, or broken open where the
+    text's own backticks don't pair; HTML comments and lines that would pass for a checklist are broken open; a code
+    fence that is never closed is escaped. Harmless text comes back as it was, and a second pass changes nothing.
+    """
+    lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    code, unclosed = _fences(lines)
+    plain = [line for number, line in enumerate(lines) if number not in code]
+    paired = not any("\\`" in line or "`" in _CODE.sub("", line) for line in plain)
+    return "\n".join(
+        _inert(line) if number in code else _harmless_line(line, mentions, paired, number >= unclosed)
+        for number, line in enumerate(lines)
+    )
+
+
+def _fences(lines: Sequence[str]) -> tuple[set[int], int]:
+    """(numbers of the lines in fences that every tracker takes for code, that of a fence which is never closed)."""
+    code: set[int] = set()
+    start, fence = 0, ""
+    for number, line in enumerate(lines):
+        found = _FENCE.match(line)
+        if found and not fence:
+            start, fence = number, found.group(1)
+        elif found and found.group(1).startswith(fence) and not found.group(2).strip():
+            if fence == "```" == line and lines[start].startswith(fence):  # GitLab's quick actions know no others
+                code.update(range(start, number + 1))
+            fence = ""
+    return code, start if fence else len(lines)
+
+
+def _inert(line: str) -> str:
+    return _LOOKS_LIKE_BOX.sub(r"\1\\[", line.replace("<!--", f"<{_APART}!--"))
+
+
+def _harmless_line(line: str, mentions: bool, paired: bool, escape_fences: bool) -> str:
+    line = _inert(line)
+    if escape_fences and _FENCE.match(line):
+        line = re.sub(r"^(\s*)", r"\1\\", line, count=1)
+    line = _ACTION.sub(r"\1`\2`", line)
+    if mentions:
+        return line
+    if not paired:
+        return _MENTION.sub(lambda name: "@" + _APART + name.group()[1:], line)
+    parts, last = [], 0
+    for code in _CODE.finditer(line):
+        parts += [_unmentioned(line, last, code.start()), code.group()]
+        last = code.end()
+    return "".join([*parts, _unmentioned(line, last, len(line))])
+
+
+def _unmentioned(line: str, start: int, end: int) -> str:
+    """A part of a line between code spans, its @names in backticks (that never touch other backticks)."""
+
+    def wrap(name: re.Match[str]) -> str:
+        touching = line[name.start() - 1 : name.start()] == "`" or line[name.end() : name.end() + 1] == "`"
+        return "@" + _APART + name.group()[1:] if touching else f"`{name.group()}`"
+
+    found, last = [], start
+    for name in _MENTION.finditer(line, start, end):
+        found += [line[last : name.start()], wrap(name)]
+        last = name.end()
+    return "".join([*found, line[last:end]])
+
+
+def one_line(text: str) -> str:
+    """Text as one line, single-spaced."""
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A description in three: what people wrote before, the text inside the section, what they wrote after."""
+
+    before: str
+    inside: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A marker in a text: where it stands, whose it is (None: a begin marker), and its key."""
+
+    start: int
+    end: int
+    owner: str | None
+    key: str
+
+
+def _split(text: str, slug: str, key: str, base: Section, want: Section) -> _Split | None:
+    """Find the section: by both markers, else by the one that is left and the lines last written."""
+    found = [_Mark(m.start(), m.end(), m.group(1), m.group(2)) for m in MARKER.finditer(text)]
+    found += [_Mark(m.start(), m.end(), None, "") for m in re.finditer(re.escape(BEGIN), text)]
+    found.sort(key=lambda mark: mark.start)
+    known = _Known(base, want)
+    best: tuple[tuple[int, bool, bool], _Split] | None = None
+    for number, mark in enumerate(found):
+        if mark.owner != slug:
+            continue
+        above = found[number - 1] if number else _Mark(0, 0, "", "")
+        begin = above.owner is None
+        start = above.end if begin else known.first(text, above.end, mark.start)
+        inside = text[start : mark.start]
+        split = _Split(text[: above.start if begin else start], inside, text[mark.end :])
+        rank = (known.count(inside), begin, mark.key in (key, known.parent))
+        if best is None or rank > best[0]:
+            best = rank, split
+    if best:
+        return best[1]
+    for number, mark in enumerate(found):  # a begin whose end was removed
+        below = found[number + 1] if number + 1 < len(found) else _Mark(len(text), len(text), None, "")
+        if mark.owner is None and below.owner is None:
+            end = known.last(text, mark.end, below.start)
+            if end > mark.end or not text[mark.end : below.start].strip():
+                return _Split(text[: mark.start], text[mark.end : end], text[end:])
+    if not found and base.lines:
+        start, end = known.first(text, 0, len(text)), known.last(text, 0, len(text))
+        if start < end:
+            return _Split(text[:start], text[start:end], text[end:])
+    return None
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was written into a section last, as a measure for text that may be one."""
+
+    base: Section
+    want: Section
+    lines: set[tuple[str, str]] = field(init=False)
+    intro: set[str] = field(init=False)
+    parent: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        written = self.base.lines or self.want.lines
+        self.lines = {(line.key, _plain(line.title)) for line in (*self.base.lines, *self.want.lines)}
+        self.intro = _words_of(self.base) | _words_of(self.want)
+        self.parent = written[0].key.rpartition(".")[0] if written else ""
+
+    def __contains__(self, text: str) -> bool:
+        box = _Box.read(text)
+        return box is not None and (box.key, _plain(box.words)) in self.lines
+
+    def count(self, text: str) -> int:
+        """How many of its lines were written by us."""
+        return sum(1 for line in text.split("\n") if line in self)
+
+    def first(self, text: str, start: int, end: int) -> int:
+        """Where the first of our lines begins in text[start:end], or the words above it; `end` where none does."""
+        at, clear = start, end  # clear: the start of a run of our own words and empty lines
+        for number, line in enumerate(text[start:end].split("\n")):
+            whole = number > 0 or start == 0
+            if line in self and whole:
+                return min(at, clear)
+            ours = whole and line.strip() in self.intro
+            if ours and clear == end:
+                clear = at
+            elif line.strip() and not ours:
+                clear = end
+            at += len(line) + 1
+        return clear
+
+    def last(self, text: str, start: int, end: int) -> int:
+        """Where the last of our lines or words ends in text[start:end]; `start` where none does."""
+        at = found = start
+        for line in text[start:end].split("\n"):
+            at += len(line)
+            if line in self or line.strip() in self.intro:
+                found = at
+            at += 1
+        return found
+
+
+def _words_of(section: Section) -> set[str]:
+    return {line.strip() for line in section.intro.split("\n") if line.strip()}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A checklist line. `key` is its first word without what people put around it, `words` the rest, `all` both."""
+
+    at: int
+    ticked: bool
+    key: str
+    words: str
+    all: str
+
+    @classmethod
+    def read(cls, text: str, at: int = 0) -> _Box | None:
+        found = _BOX.match(text)
+        if found is None:
+            return None
+        key, _, words = found.group(2).partition(" ")
+        return cls(at, found.group(1) != " ", key.strip("*_~`:.,()[]"), words, found.group(2))
+
+
+@dataclass(slots=True)
+class _Inside:
+    """What stands in a section: ticks by step, and people's own lines, each after the step it followed (0: none)."""
+
+    ticks: dict[int, bool] = field(default_factory=dict)
+    foreign: dict[int, list[str]] = field(default_factory=dict)
+
+
+def _read_inside(inside: str, base: Section, want: Section) -> _Inside:
+    """Read the section's lines against what was last written there, else against what is wanted."""
+    lines = inside.split("\n")
+    boxes = [box for at, text in enumerate(lines) if (box := _Box.read(text, at))]
+    steps = _steps(boxes, base, want)
+    ours = _words_of(base) | _words_of(want)
+    found = _Inside()
+    anchor, gap = 0, list[str]()
+    for at, text in enumerate(lines):
+        if at in steps:
+            anchor = steps[at].node
+        elif not text.strip():
+            gap.append("")
+            continue
+        elif text.strip() not in ours:
+            found.foreign.setdefault(anchor, []).extend([*gap, text])
+        gap = []
+    for box in boxes:
+        if box.at in steps:
+            found.ticks[steps[box.at].node] = box.ticked
+    return found
+
+
+def _steps(boxes: Sequence[_Box], base: Section, want: Section) -> dict[int, Line]:
+    """Line number -> the step that this checklist line is; each step once.
+
+    Key and words together are surest, those just wanted included: an update may have arrived whose answer was lost.
+    Then another step's words after a key, then the key, and likeness last, the most alike first.
+    """
+    written = want.lines if base == Section() else base.lines
+    found: dict[int, Line] = {}
+    taken: set[int] = set()
+
+    def take(pairs: Iterable[tuple[_Box, Line | None]]) -> None:
+        for box, line in pairs:
+            if line and box.at not in found and line.node not in taken:
+                found[box.at] = line
+                taken.add(line.node)
+
+    nodes = {line.node for line in written}
+    new = [line for line in want.lines if line.node not in nodes]
+    exact = {(line.key, _plain(line.title)): line for line in (*new, *written)}
+    take((box, exact.get((box.key, _plain(box.words)))) for box in boxes)
+    titles = Counter(_plain(line.title) for line in written if line.node not in taken)
+    by_title = {t: line for line in written if line.node not in taken and titles[t := _plain(line.title)] == 1}
+    by_key = {line.key: line for line in written}
+    take((box, by_title.get(_plain(box.words))) for box in boxes if box.key in by_key)
+    take((box, by_key.get(box.key)) for box in boxes)
+    left = [line for line in written if line.node not in taken]
+    take(_alike([box for box in boxes if box.at not in found], left))
+    return found
+
+
+def _alike(boxes: Sequence[_Box], lines: Sequence[Line]) -> list[tuple[_Box, Line]]:
+    """Pairs of a line and the step whose words it has, the most alike first: people removed or mistyped the key."""
+    if len(boxes) * len(lines) > MOST_PAIRS:
+        return []
+    titles = [_plain(line.title) for line in lines]
+    pairs = []
+    for box in boxes:
+        for line, title in zip(lines, titles, strict=True):
+            score = max(fuzz.ratio(_plain(text), title) for text in (box.all, box.words))
+            if score >= ALIKE:
+                pairs.append((-score, box.at, line.node, box, line))
+    return [(box, line) for *_, box, line in sorted(pairs, key=lambda pair: pair[:3])]
+
+
+def ticks(description: str, slug: str, base: Section) -> dict[int, bool]:
+    """Node id -> ticked, for each step line that stands in the managed section. Boxes elsewhere count for nothing."""
+    split = _split(_unix(description), slug, "", base, base)
+    return _read_inside(split.inside, base, base).ticks if split else {}
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def merge(description: str, slug: str, key: str, want: Section, base: Section, declared: Mapping[int, bool]) -> str:
+    """The whole text that an object should have: people's words kept, ours as wanted, ticks as they stand.
+
+    `description` is what the tracker holds now ("" for a new object), `base` what was last written. `declared` gives
+    the tick of a step that has none yet. Text without a managed section gets one at its end.
+    """
+    text = _unix(description)
+    split = _split(text, slug, key, base, want)
+    if split is None:
+        split = _Split(f"{text.rstrip()}\n\n" if text.strip() else "", "", "")
+    lines = [BEGIN]
+    if want.intro:
+        lines += [*want.intro.split("\n"), ""]
+    lines += _checklist(want, _read_inside(split.inside, base, want), declared)
+    whole = split.before + "\n".join([*lines, marker(slug, key)]) + split.after
+    return whole.replace("\n", "\r\n") if "\r\n" in description else whole
+
+
+def _checklist(want: Section, inside: _Inside, declared: Mapping[int, bool]) -> list[str]:
+    lines = list(inside.foreign.pop(0, []))
+    for line in want.lines:
+        ticked = inside.ticks.get(line.node, declared.get(line.node, False))
+        lines.append(f"- [{'x' if ticked else ' '}] {line.key} {line.title}")
+        lines += inside.foreign.pop(line.node, [])
+    for rest in inside.foreign.values():
+        lines += rest
+    while lines and not lines[0]:
+        del lines[0]
+    return lines

@@ -1,0 +1,144 @@
+"""Profiles: how nodes become tracker objects, and who owns what. Read from TOML, strictly."""
+
+from __future__ import annotations
+
+import re
+import string
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from app.core.errors import MilepostError
+from app.core.plan import Owner, Policy
+
+BUILT_IN = ("github", "github-issues", "gitlab", "gitlab-issues")
+
+
+class BadProfile(MilepostError):
+    """A profile that can't be used: which line or field, and why."""
+
+    type = "bad-profile"
+    status = 422
+
+
+def _template(text: str) -> str:
+    parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
+    names = [name for _, name, _, _ in parts]
+    if any(name not in ("key", "title") or spec or how for _, name, spec, how in parts):
+        raise ValueError("only {key} and {title} can stand in a title")
+    if "title" not in names:
+        raise ValueError("needs {title}")
+    return text
+
+
+Template = Annotated[str, AfterValidator(_template)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MilestoneMapping(_Strict):
+    """What a milestone becomes."""
+
+    title: Template
+
+
+class TaskMapping(_Strict):
+    """What a task becomes: `as` lists shapes in order of preference."""
+
+    shapes: tuple[Literal["issue"], ...] = Field(alias="as", min_length=1)
+    title: Template
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = ()
+
+
+class StepMapping(_Strict):
+    """What a step becomes: `as` lists shapes in order of preference."""
+
+    shapes: tuple[Literal["child", "line"], ...] = Field(alias="as", min_length=1)
+    title: Template
+
+
+class Owners(_Strict):
+    """Who decides a field that both sides changed. Everything that isn't named here is people's."""
+
+    title: Owner = "roadmap"
+    start: Owner = "roadmap"
+    due: Owner = "roadmap"
+    state: Owner = "tracker"
+    milestone: Owner = "tracker"
+    parent: Owner = "tracker"
+    labels: Owner = "tracker"
+
+
+class Profile(_Strict):
+    """A whole profile. `mentions` lets @names of the roadmap notify people; `removed` is for nodes taken out."""
+
+    kind: Literal["github", "gitlab"]
+    milestone: MilestoneMapping
+    task: TaskMapping
+    step: StepMapping
+    owners: Owners = Owners()
+    removed: Literal["close", "leave"] = "close"
+    mentions: bool = False
+
+    def policy(self) -> Policy:
+        """The part of the profile that `app.core.plan.diff` decides by."""
+        return Policy(owners=self.owners.model_dump(), removed=self.removed)
+
+
+def load(name: str) -> Profile:
+    """A built-in profile by name, or one of your own by a path that ends in `.toml`.
+
+    Raises BadProfile with the file, the line or field, and what is allowed.
+    """
+    if name in BUILT_IN:
+        text = (files("mappings") / "profiles" / f"{name}.toml").read_text(encoding="utf-8")
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadProfile(f"the profile {name} can't be read: {error}") from None
+    else:
+        raise BadProfile(
+            f"there is no profile {name!r}", f"use one of {', '.join(BUILT_IN)}, or a path ending in .toml"
+        )
+    return parse(text, name)
+
+
+def parse(text: str, name: str) -> Profile:
+    """A profile from TOML text. `name` is for messages. Raises BadProfile."""
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadProfile(f"the profile {name} is not TOML: {error}") from None
+    except ValidationError as error:
+        first: Any = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        line = _line_of(text, [str(part) for part in first["loc"]])
+        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise BadProfile(f"the profile {name}, line {line}: {where}: {what}") from None
+
+
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*(["']?)([\w-]+)\1\s*[=.]""")
+
+
+def _line_of(text: str, path: list[str]) -> int:
+    """The line where a key stands, else where its table begins (of its own, dotted or inline); 1 for neither."""
+    table, key = (path[0], path[1]) if len(path) > 1 and not path[1].isdigit() else ("", path[0])
+    section, best = "", 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        head, name = _TABLE.match(line), _KEY.match(line)
+        if head:
+            section = head.group(1).strip("\"'")
+            if section in (table, key):
+                best = number
+        elif name and section == table and name.group(2) == key:
+            return number
+        elif name and not section and name.group(2) == table and (best == 1 or key in line):
+            best = number
+    return best
