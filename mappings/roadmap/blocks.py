@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Literal
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, list_block
+from markdown_it.rules_block import StateBlock, blockquote, fence, heading, hr, html_block, list_block
 from markdown_it.token import Token
 
 from mappings.roadmap.values import Problem, RoadmapRefused
@@ -27,6 +27,7 @@ MAX_ITEMS = 100_000
 MAX_PIPES = 200_000
 MAX_NESTING = 60  # tokens: a list and its item are two
 
+Rule = Callable[[StateBlock, int, int, bool], bool]
 Kind = Literal["heading", "text", "item", "table", "code", "html", "details", "quote"]
 
 # Python calls these white space and Markdown does not; the parser gets a letter in their place.
@@ -167,17 +168,32 @@ def parse(source: Source) -> list[Block]:
 @cache
 def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).enable("table").disable("reference")
-    ends = ["paragraph", "reference", "blockquote", "list"]
-    markdown.block.ruler.before("html_block", "details", _details_rule, {"alt": ends})
-    markdown.block.ruler.at("list", _list_rule, {"alt": ["paragraph", "reference", "blockquote"]})
+    ruler = markdown.block.ruler
+    text, quote, items = "paragraph", "blockquote", "list"
+    ruler.at("fence", _begins("`~", fence), {"alt": [text, quote, items]})
+    ruler.at("blockquote", _begins(">", blockquote), {"alt": [text, quote, items]})
+    ruler.at("hr", _begins("*-_", hr), {"alt": [text, quote, items]})
+    ruler.at("list", _begins("*-+0123456789", _list_rule), {"alt": [text, quote]})
+    ruler.at("heading", _begins("#", heading), {"alt": [text, quote]})
+    ruler.at("html_block", _begins("<", html_block), {"alt": [text, quote]})
+    ruler.before("html_block", "details", _begins("<", _details_rule), {"alt": [text, quote, items]})
     return markdown
+
+
+def _begins(characters: str, rule: Rule) -> Rule:
+    """The rule, asked only where a line begins with what it needs: most lines begin with none, and rules cost."""
+    wanted = frozenset(characters)
+
+    def asked(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        at = state.bMarks[start] + state.tShift[start]
+        return state.src[at : at + 1] in wanted and rule(state, start, end, silent)
+
+    return asked
 
 
 def _details_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     at = state.bMarks[start] + state.tShift[start]
-    if not state.src.startswith("<", at) or state.is_code_block(start):
-        return False
-    if not _DETAILS.match(state.src, at, state.eMarks[start]):
+    if state.is_code_block(start) or not _DETAILS.match(state.src, at, state.eMarks[start]):
         return False
     if not silent:
         state.line = start + 1
