@@ -254,11 +254,25 @@ def compare(known: Sequence[Known], fresh: Sequence[Fresh], found: Mapping[str, 
             reworded.append(new.key)
     return Changes(
         added=tuple(n.key for n in fresh if n.key not in found or olds[found[n.key]].archived),
-        removed=tuple(node.key for node in living if node.node not in kept),
+        removed=tuple(node.key for node in _in_document_order(living) if node.node not in kept),
         renamed=tuple(renamed),
         moved=tuple(_moved(olds, fresh, found, parents)),
         reworded=tuple(reworded),
     )
+
+
+def _in_document_order(nodes: Iterable[Known]) -> list[Known]:
+    """A milestone, its first task, that task's steps, its next task, …"""
+    children: dict[int | None, list[Known]] = defaultdict(list)
+    for node in nodes:
+        children[node.parent].append(node)
+    ordered: list[Known] = []
+    ahead = sorted(children[None], key=lambda node: -node.position)
+    while ahead:
+        node = ahead.pop()
+        ordered.append(node)
+        ahead += sorted(children[node.node], key=lambda child: -child.position)
+    return ordered
 
 
 def _moved(

