@@ -28,6 +28,7 @@ from mappings.roadmap.words import (
     status_glyphs,
     task_head,
     waits,
+    without_separator,
 )
 
 _SUMMARY = re.compile(r"<summary[^<>]{0,200}>", re.IGNORECASE)
@@ -36,6 +37,7 @@ _TAGS_AT_END = re.compile(r"</[A-Za-z]")
 _MILESTONE_WORD = re.compile(r"[*_]{0,2}milestone\s?(?:[:：—–-]|\d{1,6}\b)", re.IGNORECASE)
 _PLAIN_MILESTONE = re.compile(r"\W{0,8}milestone\s.{1,200}[^.\s]\Z", re.IGNORECASE)
 _TASK_LABELS = frozenset({"dependencies", "dependency", "depends on", "blocked by"})
+_NO_COLUMN = ("", "tasks", "steps", "notes")
 _NAMES = {"code": "code", "html": "HTML", "quote": "a quotation", "table": "a table", "heading": "a heading in a list"}
 
 
@@ -89,6 +91,11 @@ class _Walk:
             self.open_milestone(head, block.level)
             return
         inside = self.milestone if self.milestone and block.level > self.milestone.level else None
+        named = label(block.lines[0]) if self.milestone and block.lines else None
+        if named and named[0] in LABELS and named[1].text and (inside or block.lines[0].text[0] in "*_"):
+            # "#### Objective: …", or a line of labels that a "---" right under it made a heading
+            self.block(Block("text", block.line, block.end, lines=block.lines))
+            return
         head = task_head(block.lines, heading=True) if inside else None
         if inside and head:
             self.task = self.open_task(inside, head, block.level)
@@ -110,7 +117,7 @@ class _Walk:
         if not self.notes or block.level <= self.notes:
             self.notes = block.level if role == "notes" else 0
         if _MILESTONE_WORD.match(text):
-            self.found.warn(block.line, 'a milestone without a key and a separator, as in "Milestone M1 — Title"')
+            self.found.warn(block.line, "a milestone without a key and a separator, as in “Milestone M1 — Title”")
         elif block.lines and task_head(block.lines):
             self.found.warn(block.line, "a task outside any milestone, left aside")
 
@@ -150,6 +157,8 @@ class _Walk:
             head.done = head.done or done
         draft.marks += [take_marks(line) for line in lines]
         raw = " ".join(marks.rest for marks in draft.marks if marks.rest)
+        if lines and lines[0].text[0] in "(（":  # "Task 1A (12% complete): Title"
+            raw = without_separator(raw)
         draft.title = plain(raw, cell=any(line.cell for line in lines))
         if head.done:
             draft.marks.append(Marks("", done=True))
@@ -188,15 +197,16 @@ class _Walk:
         day, at = note_date(text)
         key, rest = leading_key(text[at:])
         if key:
-            self.found.notes.append(Note(block.line, key, rest, day, f"{what}, left aside" if what else ""))
+            to = f" (to line {block.end})" if block.kind == "text" and block.end > block.line else ""
+            self.found.notes.append(Note(block.line, key, rest, day, f"{what}, left aside{to}" if what else ""))
         return bool(key)
 
-    def entries(self, lines: list[Line]) -> list[tuple[str, list[Line]]]:
-        """Lines by the label that each stands under, "" before the first."""
+    def entries(self, lines: list[Line], *, known: bool = False) -> list[tuple[str, list[Line]]]:
+        """Lines by the label (a `known` one) that each stands under, "" before the first."""
         found: list[tuple[str, list[Line]]] = []
         for line in lines:
             named = label(line)
-            if named:
+            if named and (not known or named[0] in LABELS):
                 found.append((named[0], [named[1]] if named[1].text else []))
             elif found:
                 found[-1][1].append(line)
@@ -258,15 +268,15 @@ class _Walk:
             return
         entries = self.entries(block.lines)
         if entries and entries[0][0]:
-            before = len(self.found.warnings)
             for name, lines in entries:
                 self.labelled(milestone, name, lines, block)
-            if len(self.found.warnings) == before:
+            if entries[-1][0] in LABELS:  # else it was left aside with all that it holds
                 self.under_label(milestone, LABELS[entries[-1][0]], block.children)
         elif self.pending and self.pending not in ("tasks", "steps"):
             self.under_label(milestone, self.pending, [block])
         elif self.noted(block, f"a list item in {milestone.key} that is no task"):
-            pass
+            for child in block.children:
+                self.block(child)
         elif any(child.kind == "item" and task_head(child.lines) for child in block.children):
             self.found.warn(block.line, f"a list item in {milestone.key} that is no task, left aside")
             for child in block.children:
@@ -289,8 +299,6 @@ class _Walk:
             if child.lines:
                 self.feed(milestone, role, child.lines)
             self.under_label(milestone, role, child.children)
-        if blocks and role == self.pending and blocks[0].kind == "text":
-            self.pending = ""
 
     def under_task(self, task: Draft, blocks: list[Block]) -> None:
         """What a task holds: numbered, boxed and other items are steps, labels and prose are its own."""
@@ -306,7 +314,7 @@ class _Walk:
             elif named and self.is_own(named[0], block):
                 self.task_entries(task, block)
                 role = LABELS[named[0]]
-                if role == "steps":
+                if role in ("steps", "tasks"):
                     self.under_task(task, block.children)
                 else:
                     self.under_label(task, role, block.children)
@@ -321,13 +329,11 @@ class _Walk:
         return name in LABELS if in_bold else name in _TASK_LABELS
 
     def task_entries(self, task: Draft, block: Block) -> None:
-        for name, lines in self.entries(block.lines):
-            if not name:
-                task.objective.append(joined(lines))
-            elif name in LABELS:
+        for name, lines in self.entries(block.lines, known=True):
+            if name:
                 self.labelled(task, name, lines, block)
             else:
-                task.objective.append(joined([block.lines[0], *lines[1:]]))
+                task.objective.append(joined(lines))
 
     def step(self, task: Draft, block: Block) -> None:
         if not block.lines:
@@ -401,6 +407,10 @@ class _Walk:
             self.titled(draft, head, [*head.title, *head.extra])
         else:
             draft = Draft("task", str(key), cell.no, cell, weak=True, table=block.line)
+            rest = cell.part(len(cell.text) - len(leading_key(cell.text)[1]))
+            marks = take_marks(rest)
+            draft.marks.append(marks)
+            draft.title = plain(without_separator(marks.rest.strip("*_ ")), cell=True).strip("*_ ")
         for role, value in zip(roles, row, strict=False):
             if not value.text or role in _NO_COLUMN or role == "key":
                 continue
@@ -411,9 +421,6 @@ class _Walk:
             elif plain(value.text, cell=True).casefold() not in NOTHING:
                 self.feed(draft, role, [value])
         self.found.drafts.append(draft)
-
-
-_NO_COLUMN = ("", "tasks", "steps", "notes")
 
 
 def _row_key(cell: Line) -> Head | str | None:

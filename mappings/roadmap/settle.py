@@ -259,7 +259,7 @@ class _Settling:
     def cycles(self) -> None:
         state: dict[str, int] = {}
         seen: set[frozenset[str]] = set()
-        for root in self.edges:
+        for root in self.nodes:
             path: list[str] = []
             stack: list[tuple[str, Iterator[str]]] = []
             self.enter(root, state, path, stack)

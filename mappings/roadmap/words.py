@@ -299,6 +299,12 @@ def leading_key(text: str) -> tuple[str, str]:
     return (key_of(found.group(1)), text[found.end() :]) if found else ("", text)
 
 
+def without_separator(text: str) -> str:
+    """The words after a separator that they begin with."""
+    found = _SEPARATOR.match(text)
+    return text[found.end() :] if found else text
+
+
 def is_ticked(box: str) -> bool:
     """Whether a task box's character says done."""
     return box != "" and box in _TICKED
