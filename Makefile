@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup check test bench demo serve lock clean
+.PHONY: help setup check test bench demo serve lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -40,6 +40,7 @@ serve: $(STAMP)  ## the service on http://127.0.0.1:8000
 lock: $(STAMP)  ## pin again, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.txt
+	echo setuptools | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/build.txt
 
 clean:  ## forget the virtual environment
 	rm -rf .venv build *.egg-info

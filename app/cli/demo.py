@@ -36,11 +36,14 @@ if TYPE_CHECKING:  # the boxes bring a web server along; see sandboxes.py
     from connectors.sandbox.github import GitHubBox
     from connectors.sandbox.gitlab import GitLabBox
 
-EXAMPLE = Path(app.__file__).parents[1] / "examples" / "roadmap.md"
+EXAMPLES = (Path(app.__file__).parents[1] / "examples" / "roadmap.md", Path("/usr/share/milepost/roadmap.md"))
+"""Where the project's own example is: in a checkout, in the image."""
 SLUG, REPOSITORY = "demo", "demo/roadmap"
 TOKEN, SECRET = "MILEPOST_DEMO_TOKEN", "MILEPOST_DEMO_WEBHOOK_SECRET"
 WEEKS_AGO = 5
 ROUNDS = 14
+LAB_SECONDS = 5
+"""GitLab is read by the schedule, GitHub on webhooks: both ways of keeping up are on show."""
 HELD_KEYS = ("M1", "M2", "M3")
 
 
@@ -80,7 +83,7 @@ def demo(
     once = once or as_json or not output.out.is_terminal
     with ExitStack() as stack:
         stage = _stage(stack)
-        _import(stage, file or EXAMPLE, quiet=as_json)
+        _import(stage, file or _example(), quiet=as_json)
         before = status.status(stage.ctx, SLUG)
         people = _people(stage)
         if once:
@@ -89,6 +92,13 @@ def demo(
         else:
             roadmaps.show(before)
             _live(stage, people)
+
+
+def _example() -> Path:
+    for path in EXAMPLES:
+        if path.exists():
+            return path
+    raise roadmaps.FileUnreadable("the example roadmap is not here", "give one: milepost demo --roadmap FILE")
 
 
 def _stage(stack: ExitStack) -> Stage:
@@ -127,7 +137,12 @@ def _import(stage: Stage, file: Path, *, quiet: bool) -> None:
         stage.ctx,
         NewTarget("hub", kind="github", base_url=stage.hub_url, profile="github-issues", select=held, **common),  # type: ignore[arg-type]
     )
-    targets.add(stage.ctx, NewTarget("lab", kind="gitlab", base_url=stage.lab_url, profile="gitlab", **common))  # type: ignore[arg-type]
+    targets.add(
+        stage.ctx,
+        NewTarget(
+            "lab", kind="gitlab", base_url=stage.lab_url, profile="gitlab", interval_seconds=LAB_SECONDS, **common
+        ),
+    )  # type: ignore[arg-type]
     say(f"3. {', '.join(held)} go to GitHub, steps as sub-issues; the rest to GitLab, steps as checklists")
     for name in ("hub", "lab"):
         with stage.phase(f"first push to {name}"), syncing.bar(quiet) as on_progress:
@@ -193,8 +208,9 @@ def _report(stage: Stage, before: ProgrammeStatus, after: ProgrammeStatus, *, as
 def _live(stage: Stage, people: list[People]) -> None:
     """The service, webhooks and people at work, until Ctrl-C."""
     with _serving(stage.ctx) as url:
-        _hooks(stage, url)
+        _hook(stage, url)
         output.say(f"4. the service: {url}/docs, status as JSON: {url}/api/v1/programmes/{SLUG}/status")
+        output.say(f"   GitHub is followed by webhook, GitLab read every {LAB_SECONDS} s")
         output.say("   close an issue or tick a box yourself, at the addresses above; Ctrl-C ends the demo\n")
         news: list[str] = []
         stop = threading.Event()
@@ -252,31 +268,16 @@ def _serving(ctx: Context) -> Iterator[str]:
         thread.join(timeout=20)
 
 
-def _hooks(stage: Stage, url: str) -> None:
-    """Set the webhooks up, as an administrator of each tracker would."""
+def _hook(stage: Stage, url: str) -> None:
+    """Set GitHub's webhook up, as an administrator would."""
     import httpx
 
     token, secret = os.environ[TOKEN], os.environ[SECRET]
     paths = {target["name"]: target["webhook_path"] for target in targets.listed(stage.ctx)}
-    github: dict[str, Any] = {
+    hook: dict[str, Any] = {
         "config": {"url": url + paths["hub"], "content_type": "json", "secret": secret},
         "events": ["issues", "milestone", "sub_issues"],
     }
-    gitlab: dict[str, Any] = {
-        "url": url + paths["lab"],
-        "token": secret,
-        "issues_events": True,
-        "milestone_events": True,
-        "push_events": False,
-    }
-    project = REPOSITORY.replace("/", "%2F")
-    with httpx.Client(trust_env=False, timeout=10) as client:
-        for answer in (
-            client.post(
-                f"{stage.hub_url}/repos/{REPOSITORY}/hooks", json=github, headers={"Authorization": f"Bearer {token}"}
-            ),
-            client.post(
-                f"{stage.lab_url}/api/v4/projects/{project}/hooks", json=gitlab, headers={"PRIVATE-TOKEN": token}
-            ),
-        ):
-            answer.raise_for_status()
+    address = f"{stage.hub_url}/repos/{REPOSITORY}/hooks"
+    headers = {"Authorization": f"Bearer {token}"}
+    httpx.post(address, json=hook, headers=headers, trust_env=False, timeout=10).raise_for_status()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.plan import WRITING, Plan
-from app.core.tree import Programme, Step
+from app.core.tree import Programme
 from mappings import body
 from mappings.profile import BUILT_IN, Owners, Profile, load
 from tests.unit.core.strategies import TITLES, small_programmes
