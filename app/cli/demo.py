@@ -132,17 +132,22 @@ def _import(stage: Stage, file: Path, *, quiet: bool) -> None:
     keys = list(found.changes.added)
     milestones = [m.key for m in status.status(stage.ctx, SLUG).milestones]
     held = [key for key in HELD_KEYS if key in keys] or milestones[:3]
-    common = {"programme": SLUG, "path": REPOSITORY, "token_env": TOKEN, "webhook_secret_env": SECRET}
+    common: dict[str, Any] = {
+        "programme": SLUG,
+        "path": REPOSITORY,
+        "token_env": TOKEN,
+        "webhook_secret_env": SECRET,
+    }
     targets.add(
         stage.ctx,
-        NewTarget("hub", kind="github", base_url=stage.hub_url, profile="github-issues", select=held, **common),  # type: ignore[arg-type]
+        NewTarget("hub", kind="github", base_url=stage.hub_url, profile="github-issues", select=held, **common),
     )
     targets.add(
         stage.ctx,
         NewTarget(
             "lab", kind="gitlab", base_url=stage.lab_url, profile="gitlab", interval_seconds=LAB_SECONDS, **common
         ),
-    )  # type: ignore[arg-type]
+    )
     say(f"3. {', '.join(held)} go to GitHub, steps as sub-issues; the rest to GitLab, steps as checklists")
     for name in ("hub", "lab"):
         with stage.phase(f"first push to {name}"), syncing.bar(quiet) as on_progress:

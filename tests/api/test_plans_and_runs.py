@@ -105,7 +105,7 @@ def test_a_busy_target_is_refused(house: House, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(reconcile, "PATIENCE", 0.2)
     target = house.ready()
     plan = house.plan()
-    with lease.held(house.ctx, target["id"]):
+    with lease.held(house.ctx, target["id"], patience=5):
         answer = house.api.post(f"/programmes/small/plans/{plan}/apply")
     assert (answer.status_code, answer.json()["type"]) == (409, "target-busy")
 

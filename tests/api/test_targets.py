@@ -125,7 +125,7 @@ def test_a_refresh_is_queued_and_comes_about(house: House) -> None:
 def test_a_removed_target_is_gone_with_its_history(house: House) -> None:
     target = house.ready()
     run = house.apply(house.plan())["run"]
-    with lease.held(house.ctx, target["id"]):
+    with lease.held(house.ctx, target["id"], patience=5):
         busy = house.api.delete(f"{TARGETS}/hub")
         assert (busy.status_code, busy.json()["type"]) == (409, "target-busy")
     assert house.api.delete(f"{TARGETS}/hub").status_code == 204
