@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import anyio.to_thread
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 
 from app import api, webhooks
 from app.api import problems
@@ -47,7 +47,7 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            await run_in_threadpool(stop)
+            await anyio.to_thread.run_sync(stop, limiter=anyio.CapacityLimiter(1))
 
     app = FastAPI(
         title="Milepost",

@@ -30,7 +30,7 @@ MOST_PAIRS = 100_000
 MARKER = re.compile(r"<!-- milepost:([a-z0-9][a-z0-9-]*)/(\S+) -->")
 _BOX = re.compile(r"^\s*[-*+] \[([ xX])\]\s+(.*?)\s*$")
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
-_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])[A-Za-z0-9_./-]*")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])[A-Za-z0-9_./@-]*")
 _ACTION = re.compile(r"^(\s*)(/[A-Za-z_][^\s`]*)")
 _LOOKS_LIKE_BOX = re.compile(r"^(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+|>\s*)+)\[")
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
@@ -92,7 +92,7 @@ def _harmless_line(line: str, mentions: bool, paired: bool, escape_fences: bool)
     if mentions:
         return line
     if not paired:
-        return _MENTION.sub(lambda name: "@" + _APART + name.group()[1:], line)
+        return _MENTION.sub(lambda name: name.group().replace("@", "@" + _APART), line)
     parts, last = [], 0
     for code in _CODE.finditer(line):
         parts += [_unmentioned(line, last, code.start()), code.group()]
@@ -105,7 +105,7 @@ def _unmentioned(line: str, start: int, end: int) -> str:
 
     def wrap(name: re.Match[str]) -> str:
         touching = line[name.start() - 1 : name.start()] == "`" or line[name.end() : name.end() + 1] == "`"
-        return "@" + _APART + name.group()[1:] if touching else f"`{name.group()}`"
+        return name.group().replace("@", "@" + _APART) if touching else f"`{name.group()}`"
 
     found, last = [], start
     for name in _MENTION.finditer(line, start, end):

@@ -342,7 +342,9 @@ def test_a_milestone_in_the_way_makes_its_tasks_and_their_steps_wait() -> None:
 
 def test_a_removed_milestone_in_the_way_is_told_instead_of_a_refused_create() -> None:
     gone = link({"state": "not_planned"}, node=9, key="M1", ref=M1, archived=True)
-    plan = diff([want(1, "M1", "milestone")], [held(M1, marks=("M1",), state="closed")], [gone], POLICY)
+    plan = diff(
+        [want(1, "M1", "milestone")], [held(M1, marks=("M1",), state="closed", title="M1 — Title")], [gone], POLICY
+    )
     assert [c.action for c in plan.changes] == ["conflict"]
 
 
