@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 from app.core.plan import Degraded, Desired, Line, Section, Shape, Value
@@ -113,13 +114,18 @@ class _Builder:
 
     def line(self, template: str, step: Step) -> str:
         """A step's words in a checklist: its title template without the key, which the line begins with anyway."""
-        return body.one_line(_KEY.sub(" ", template).format(title=step.title))
+        return body.one_line(_without_key(template).format(title=step.title))
 
     def title(self, template: str, node: Milestone | Task | Step) -> str:
         """A title that fits the tracker: one line, cut with an ellipsis where it is too long."""
         text = body.one_line(template.format(key=node.key, title=node.title))
         most = self.holds.title_max
         return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+@cache
+def _without_key(template: str) -> str:
+    return _KEY.sub(" ", template)
 
 
 def build(

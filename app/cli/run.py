@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import Any, NoReturn
 
 import typer
 
@@ -49,22 +50,55 @@ class Unexpected(MilepostError):
     type = "unexpected"
 
 
+class WrongUsage(MilepostError):
+    """A command, option or value that there isn't."""
+
+    type = "wrong-usage"
+    exit_code = 2
+
+
+class Interrupted(MilepostError):
+    """Ended by Ctrl-C, or by the end of the input where an answer was asked for."""
+
+    type = "interrupted"
+
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises for wrong usage; of the family it exports only this member."""
+
+
 def main() -> None:
     """Run a command; exits with INTERFACE's codes. No traceback is shown unless MILEPOST_DEBUG is set."""
-    as_json = "--json" in sys.argv
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except MilepostError as error:
-        output.failure(error, as_json=as_json)
-        sys.exit(error.exit_code)
-    except SystemExit as stop:
-        if stop.code == 2 and as_json:
-            output.document({"error": {"type": "wrong-usage", "message": "wrong usage", "hint": "see --help"}})
-        raise
+        _fail(error)
+    except UsageError as error:
+        _fail(_usage(error))
+    except (typer.Abort, KeyboardInterrupt):
+        _fail(Interrupted("interrupted"))
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last door: a user gets a line, not a traceback
         if os.environ.get("MILEPOST_DEBUG"):
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         hint = "this is a defect: run it again with MILEPOST_DEBUG=1 and report what it prints"
-        output.failure(Unexpected(f"something unexpected happened ({what})", hint), as_json=as_json)
-        sys.exit(1)
+        _fail(Unexpected(f"something unexpected happened ({what})", hint))
+
+
+def _fail(error: MilepostError) -> NoReturn:
+    output.failure(error, as_json="--json" in sys.argv)
+    sys.exit(error.exit_code)
+
+
+def _usage(error: Any) -> WrongUsage:
+    """Typer's complaint in one line; where it showed the help instead (a group without a command), just exit 2."""
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    if not message or message.startswith("Usage:"):
+        if message:
+            output.note(error.format_message())
+        sys.exit(2)
+    command = error.ctx.command_path if error.ctx else "milepost"
+    return WrongUsage(f"{message[:1].lower()}{message[1:]}", f"see {command} --help")

@@ -20,7 +20,7 @@ from app.core.plan import WRITING, Change, plain
 from app.db import journal
 from app.db import targets as rows
 from app.sync import reconcile
-from app.sync.reconcile import Applied, Planned
+from app.sync.reconcile import Applied, Planned, ReadIncomplete
 from app.sync.run import Stop
 
 Name = Annotated[str, typer.Argument(help="The target's name.")]
@@ -52,11 +52,17 @@ def plan(
     Example: milepost plan hub
     """
     planned = reconcile.make_plan(output.context(database), name, adopt=adopt)
+    whole, changes = planned.plan.complete, planned.plan.changes
+    if not whole and not changes:
+        raise ReadIncomplete(f"the tracker could not be read whole: {planned.problem}", "plan again later")
     if as_json:
         output.document(planned.as_json())
     else:
         _show(planned)
-    if exit_code and planned.plan.changes:
+    if not whole:
+        output.note(f"milepost: the tracker could not be read whole, so nothing is made or closed: {planned.problem}")
+        raise typer.Exit(ReadIncomplete.exit_code)
+    if exit_code and changes:
         raise typer.Exit(4)
 
 
@@ -73,8 +79,6 @@ def _show(planned: Planned) -> None:
         output.say(f"left     {drift.key}: {drift.field}: {drift.reason}")
     counts = ", ".join(f"{count} {action}" for action, count in found.summary().items() if count)
     output.say(f"plan {planned.id} for {planned.target}: {counts or 'nothing to do'}")
-    if not found.complete:
-        output.note("the tracker could not be read whole: nothing is made or closed by this plan")
     if any(change.action in WRITING for change in found.changes):
         output.say(f"carry it out: milepost apply {planned.target} --plan {planned.id}")
 

@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.sync import targets
 from app.sync.reconcile import opened
 from app.sync.targets import BadTarget, NewTarget
+from connectors import registry
 
 group = typer.Typer(name="target", help="Places to sync to.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The target's name.")]
@@ -60,6 +61,7 @@ def add(
 
     Example: milepost target add hub --programme update-1 --kind github --repo acme/app --select M1,M2
     """
+    registry.kind(kind)
     path = repo if kind == "github" else project
     if path is None or (repo is not None and project is not None):
         raise BadTarget(
@@ -93,6 +95,8 @@ def _tell(target: dict[str, Any], *, as_json: bool) -> None:
         shown = ", ".join(value) if isinstance(value, list) else value
         if name == "select" and value is None:
             shown = "all that no other target has"
+        elif value is None:
+            shown = "never" if name == "last_refresh" else "–"
         output.say(f"{name.replace('_', ' '):<17} {shown}")
 
 
@@ -142,7 +146,9 @@ def check(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> 
             mark = Text("pass", style="green") if finding.ok else Text("fail", style="red")
             grid.add_row(mark, Text(finding.what), Text(finding.detail), Text(finding.mend))
         output.out.print(grid)
-    if not all(finding.ok for finding in findings):
+    failed = [finding.what for finding in findings if not finding.ok]
+    if failed:
+        output.note(f"milepost: {len(failed)} of {len(findings)} checks of {name} failed: {', '.join(failed)}")
         raise typer.Exit(3)
 
 

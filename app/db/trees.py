@@ -143,7 +143,8 @@ def known(session: Session, row: ProgrammeRow) -> list[Known]:
 def save(session: Session, row: ProgrammeRow, programme: Programme, found: Mapping[str, int], now: datetime) -> None:
     """Make the stored tree this one. `found` (key -> id) are the nodes that stay; others are added or archived."""
     living = {node.id: node for node in _nodes(session, row)}
-    gone = [i for i, node in living.items() if node.archived_at is None and i not in set(found.values())]
+    stays = set(found.values())
+    gone = [i for i, node in living.items() if node.archived_at is None and i not in stays]
     _update(session, [{"id": i, "archived_at": now} for i in gone])
     renamed = {i: key for key, i in found.items() if living[i].key != key or living[i].archived_at is not None}
     _update(session, [{"id": i, "key": f"~{i}"} for i in renamed])  # so that swapped keys never meet

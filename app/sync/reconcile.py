@@ -45,12 +45,13 @@ class ReadIncomplete(MilepostError):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A stored plan."""
+    """A stored plan. `problem` says what could not be read, where the plan is not complete."""
 
     id: str
     target: str
     plan: Plan
     managed: int
+    problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """INTERFACE's `plan` document, with `drift` beside it."""
@@ -150,7 +151,7 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
         plan, managed = compute(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
         plan_id = new_id()
         journal.keep_plan(session, plan_id, target.id, plan, adopt=adopt, recreate=recreate, now=ctx.now())
-    return Planned(plan_id, target.name, plan, managed)
+    return Planned(plan_id, target.name, plan, managed, seen.observation.problem)
 
 
 def _lost_creates(session: Session, target: TargetRow) -> bool:
@@ -259,8 +260,9 @@ def apply_plan(
 ) -> Applied | None:
     """Carry a plan out, one call a step. Without `plan_id` a plan is made; `agree` is asked before anything is written.
 
-    Gives None when `agree` says no. Raises PlanStale when the tracker or the roadmap has moved on, ChangeGuard when
-    more than `max_percent` of the managed objects would change. Interrupted, the same call goes on where it ended.
+    Gives None when `agree` says no. Raises PlanStale when the tracker or the roadmap has moved on, ReadIncomplete when
+    the tracker can't be read whole, ChangeGuard when more than `max_percent` of the managed objects would change.
+    Interrupted, the same call goes on where it ended.
     """
     with ctx.db.read() as session:
         target = targets.get(session, name)
@@ -269,6 +271,8 @@ def apply_plan(
             journal.interrupt_runs(session, target.id, ctx.now())
         if plan_id is None:
             planned = _plan(ctx, target, connector, adopt=False, recreate=recreate)
+            if not planned.plan.complete:
+                raise _incomplete(planned.problem)
             steps = [change for change in planned.plan.changes if change.action in WRITING]
         else:
             planned, steps = _reviewed(ctx, target, connector, plan_id, recreate)
@@ -297,7 +301,7 @@ def _reviewed(
         )
     seen = observe(ctx, target.id, connector, full=unsure)
     if not seen.complete:
-        raise ReadIncomplete(f"the tracker could not be read whole: {seen.observation.problem}", "apply again later")
+        raise _incomplete(seen.observation.problem)
     holds = connector.capabilities()
     with ctx.db.read() as session:
         fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=row.recreate)
@@ -305,6 +309,10 @@ def _reviewed(
         if recreate and not row.recreate:
             fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=True)
     return Planned(plan_id, target.name, fresh, managed), [c for c in fresh.changes if c.action in WRITING]
+
+
+def _incomplete(problem: str) -> ReadIncomplete:
+    return ReadIncomplete(f"the tracker could not be read whole: {problem}", "nothing was written; apply again later")
 
 
 def _compare(row: PlanRow, plan: Plan, done: set[str], fresh: Plan, name: str) -> None:

@@ -1,24 +1,26 @@
-"""Makes `tests.api.house` importable however pytest is started."""
+"""One house for all tests of a process, emptied for each."""
 
-import sys
-from pathlib import Path
+from __future__ import annotations
 
-ROOT = str(Path(__file__).parents[2])
-if ROOT not in sys.path:
-    sys.path.append(ROOT)
+from collections.abc import Iterator
 
-from collections.abc import Iterator  # noqa: E402
+import pytest
 
-import pytest  # noqa: E402
+from app.settings import Settings
+from tests.api.house import SECRET, House, open_house
 
-from app.settings import Settings  # noqa: E402
-from tests.api.house import SECRET, House, open_house  # noqa: E402
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    settings = Settings(_env_file=None, import_max_bytes=100_000, webhook_max_bytes=50_000, debounce=0.05)
+    with open_house(tmp_path_factory.mktemp("house"), settings) as house:
+        yield house
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(opened: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A service without programmes, and a repository of its own in the box."""
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_token_of_tests")
     monkeypatch.setenv("HOOK_SECRET", SECRET)
-    settings = Settings(_env_file=None, import_max_bytes=100_000, webhook_max_bytes=50_000, debounce=0.05)
-    with open_house(tmp_path, settings) as opened:
-        yield opened
+    opened.empty()
+    return opened

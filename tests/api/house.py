@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import delete
 
 from app.db.engine import Database
+from app.db.models import ProgrammeRow
 from app.main import create_app
 from app.settings import Settings
 from app.sync.context import Context
@@ -39,7 +42,6 @@ ROADMAP = """# Small Programme
     1. Lay bricks.
 """
 SECRET = "a-webhook-secret-of-tests"
-REPO = "acme/app"
 
 
 @dataclass
@@ -53,6 +55,23 @@ class House:
     root: httpx.Client
     api: httpx.Client
     tracker: httpx.Client
+    repo: str = "acme/app"
+    _repos: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self._service = self.app.state.service
+
+    def empty(self) -> None:
+        """Forget everything, and move to a repository that nobody has used."""
+        self.app.state.service = self._service
+        with self.ctx.db.write() as session:
+            session.execute(delete(ProgrammeRow))
+        self.repo = f"acme/app-{next(self._repos)}"
+        self.box.log.clear()
+
+    def issues(self) -> list[dict[str, Any]]:
+        """Open issues, as a person sees them."""
+        return list(self.tracker.get(f"/repos/{self.repo}/issues", params={"state": "open"}).json())
 
     def ready(self, name: str = "hub", **more: Any) -> dict[str, Any]:
         """A programme `small`, and a target of all of it; gives the target's document."""
@@ -64,7 +83,7 @@ class House:
         body = {
             "name": name,
             "kind": "github",
-            "repo": REPO,
+            "repo": self.repo,
             "base_url": str(self.tracker.base_url),
             "webhook_secret_env": "HOOK_SECRET",
             **more,
@@ -93,9 +112,8 @@ class House:
 
     def close_issue(self, title: str) -> None:
         """A person closes an issue as completed."""
-        issues = self.tracker.get(f"/repos/{REPO}/issues", params={"state": "open"}).json()
-        (number,) = [issue["number"] for issue in issues if issue["title"] == title]
-        self.tracker.patch(f"/repos/{REPO}/issues/{number}", json={"state": "closed"}).raise_for_status()
+        (number,) = [issue["number"] for issue in self.issues() if issue["title"] == title]
+        self.tracker.patch(f"/repos/{self.repo}/issues/{number}", json={"state": "closed"}).raise_for_status()
 
 
 def until(look: Callable[[], Any], seconds: float = 10.0) -> Any:

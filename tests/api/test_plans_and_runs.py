@@ -12,7 +12,7 @@ from app.jobs import Runs
 from app.sync import lease, reconcile
 from app.sync.context import open_place
 from connectors.base import Connector, Place
-from tests.api.house import REPO, ROADMAP, House, until
+from tests.api.house import ROADMAP, House, until
 
 
 def test_a_plan_is_stored_and_shown_as_it_was_made(house: House) -> None:
@@ -39,7 +39,7 @@ def test_applying_answers_with_a_run_that_goes_on_by_itself(house: House) -> Non
     assert (run["state"], run["summary"]) == ("done", {"done": 5, "failed": 0, "skipped": 0})
     assert {outcome["key"] for outcome in run["outcomes"]} == {"M1", "M2", "1A", "1B", "2A"}
     assert all(o["result"] == "done" and o["url"] and o["error"] is None for o in run["outcomes"])
-    assert len(house.tracker.get(f"/repos/{REPO}/issues").json()) == 3
+    assert len(house.issues()) == 3
 
 
 def test_nothing_to_do_gives_a_run_too(house: House) -> None:
@@ -164,7 +164,7 @@ def test_a_run_is_stopped_after_the_call_in_flight_and_gone_on_with_by_its_plan(
     assert over["type"] == "run-not-here"
 
     assert house.apply(plan)["state"] == "done"
-    assert len(house.tracker.get(f"/repos/{REPO}/issues").json()) == 3
+    assert len(house.issues()) == 3
     runs.stop(5)
     refused = house.api.post(f"/programmes/small/plans/{plan}/apply")
     assert (refused.status_code, refused.json()["type"]) == (503, "service-stopping")

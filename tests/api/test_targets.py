@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from app.sync import lease
-from tests.api.house import REPO, ROADMAP, House, until
+from tests.api.house import ROADMAP, House, until
 
 TARGETS = "/programmes/small/targets"
 
 
 def test_a_target_is_added_shown_and_listed_without_a_secret(house: House) -> None:
     made = house.ready()
-    assert (made["programme"], made["kind"], made["repo"], made["state"]) == ("small", "github", REPO, "active")
+    assert (made["programme"], made["kind"], made["repo"], made["state"]) == ("small", "github", house.repo, "active")
     assert made["webhook_path"] == f"/webhooks/github/{made['id']}"
     assert "project" not in made
     assert (made["select"], made["last_refresh"]) == (None, None)
@@ -55,7 +55,7 @@ def test_a_gitlab_target_names_its_project(house: House) -> None:
 )
 def test_a_target_that_cant_be_is_refused(house: House, change: dict[str, Any], status: int, type_: str) -> None:
     house.ready(select=["M1"])
-    answer = house.api.post(TARGETS, json={"name": "two", "kind": "github", "repo": REPO, **change})
+    answer = house.api.post(TARGETS, json={"name": "two", "kind": "github", "repo": house.repo, **change})
     assert (answer.status_code, answer.json()["type"]) == (status, type_)
     assert "ghp_plain" not in answer.text
     assert "user:word" not in answer.text
@@ -122,13 +122,15 @@ def test_a_refresh_is_queued_and_comes_about(house: House) -> None:
     until(lambda: house.api.get(f"{TARGETS}/hub").json()["last_refresh"])
 
 
-def test_a_removed_target_is_gone_with_its_history(house: House) -> None:
+def test_a_removed_target_is_gone_with_its_history(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.service.PATIENCE", 0.2)
     target = house.ready()
     run = house.apply(house.plan())["run"]
     with lease.held(house.ctx, target["id"], patience=5):
         busy = house.api.delete(f"{TARGETS}/hub")
         assert (busy.status_code, busy.json()["type"]) == (409, "target-busy")
+        assert house.api.delete("/programmes/small").status_code == 409
     assert house.api.delete(f"{TARGETS}/hub").status_code == 204
     assert house.api.get(f"{TARGETS}/hub").status_code == 404
     assert house.api.get(f"/programmes/small/runs/{run}").status_code == 404
-    assert len(house.tracker.get(f"/repos/{REPO}/issues").json()) == 3
+    assert len(house.issues()) == 3
