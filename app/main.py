@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -20,8 +19,10 @@ from app.settings import Settings
 from app.sync.context import Context
 
 JSON_MAX_BYTES = 1024 * 1024
-STOP_SECONDS = 12.0
-"""How long calls in flight are waited for at the end; the lease and the journal cover what outlasts it."""
+RUNS_STOP = 10.0
+"""Seconds that runs get at the end for their call in flight; the journal covers what outlasts it."""
+REFRESHES_STOP = 3.0
+"""Seconds that refreshes get: they only read, and what they read is kept whole or not at all."""
 
 
 def create_app(ctx: Context, settings: Settings) -> FastAPI:
@@ -36,10 +37,9 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         return settings.import_max_bytes if path.endswith("/import") else JSON_MAX_BYTES
 
     def stop() -> None:
-        until = time.monotonic() + STOP_SECONDS
         schedule.stop()
-        runs.stop(until - time.monotonic())
-        queue.stop(until - time.monotonic())
+        runs.stop(RUNS_STOP)
+        queue.stop(REFRESHES_STOP)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -19,7 +19,7 @@ from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
 from app.settings import Settings
 
-GRACE = 5
+GRACE = 3
 """Seconds that open requests get at the end, before the jobs get theirs."""
 
 

@@ -171,7 +171,7 @@ def bar(as_json: bool) -> Iterator[Callable[[Change, int, int], None]]:
 
 @contextmanager
 def _interruptible() -> Iterator[Stop]:
-    """Ctrl-C asks the run to end after the call in flight; a second one ends at once."""
+    """Ctrl-C or SIGTERM asks the run to end after the call in flight; a second one ends at once."""
     stop = Stop()
 
     def ask(number: int, frame: object) -> None:
@@ -180,11 +180,12 @@ def _interruptible() -> Iterator[Stop]:
         stop.set()
         output.note("stopping after the call in flight (Ctrl-C again: at once)")
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refresh(

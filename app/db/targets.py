@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,8 +88,13 @@ def links_count(session: Session, target_id: str) -> int:
     return len(session.exec(select(LinkRow.id).where(LinkRow.target_id == target_id)).all())
 
 
-def take_lease(session: Session, target_id: str, holder: str, seconds: float, now: datetime) -> int:
-    """Become the one writer of a target, or stay it; gives the fence. Raises TargetBusy while another is alive."""
+def take_lease(
+    session: Session, target_id: str, holder: str, seconds: float, now: datetime, *, ended: Callable[[str], bool]
+) -> int:
+    """Become the one writer of a target, or stay it; gives the fence. Raises TargetBusy while another is alive.
+
+    `ended` says of a holder that it is dead for certain: its lease need not lapse first.
+    """
     until = now + timedelta(seconds=seconds)
     row = session.get(LeaseRow, target_id, with_for_update=True)
     if row is None:
@@ -99,7 +104,7 @@ def take_lease(session: Session, target_id: str, holder: str, seconds: float, no
         except IntegrityError:
             raise TargetBusy("another process has just begun to work on this target", "try again shortly") from None
         return 1
-    if row.holder != holder and row.expires_at > now:
+    if row.holder not in ("", holder) and row.expires_at > now and not ended(row.holder):
         wait = int((row.expires_at - now).total_seconds()) + 1
         raise TargetBusy("another process is working on this target", f"try again; it is let go in {wait} s at most")
     if row.holder != holder:
@@ -173,9 +178,10 @@ def active(session: Session) -> Sequence[TargetRow]:
     return session.exec(select(TargetRow).where(TargetRow.state == "active").order_by(col(TargetRow.id))).all()
 
 
-def leased(session: Session, now: datetime) -> set[str]:
-    """Ids of targets that somebody is working on."""
-    return set(session.exec(select(LeaseRow.target_id).where(LeaseRow.holder != "", col(LeaseRow.expires_at) > now)))
+def leased(session: Session, now: datetime, *, ended: Callable[[str], bool]) -> set[str]:
+    """Ids of targets that somebody is working on. `ended` says of a holder that it is dead for certain."""
+    rows = session.exec(select(LeaseRow).where(LeaseRow.holder != "", col(LeaseRow.expires_at) > now))
+    return {row.target_id for row in rows if not ended(row.holder)}
 
 
 def settle_delivery(session: Session, target_id: str, delivery_id: str, now: datetime) -> None:

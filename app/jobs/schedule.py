@@ -106,7 +106,7 @@ class Schedule:
             with self._ctx.db.read() as session:
                 rows = targets.active(session)
                 waiting = targets.deliveries_waiting(session)
-                held = targets.leased(session, now)
+                held = targets.leased(session, now, ended=lease.ended)
                 lost = journal.targets_running(session) - held
         except MilepostError as error:
             if not self._database_failed:
@@ -133,7 +133,7 @@ class Schedule:
     def _refresh(self, target_id: str, asked: bool) -> None:
         with self._ctx.db.read() as session:
             row = targets.find(session, target_id)
-            busy = target_id in targets.leased(session, self._ctx.now())
+            busy = target_id in targets.leased(session, self._ctx.now(), ended=lease.ended)
         with self._lock:
             self._asked.discard(target_id)
             if row is None:

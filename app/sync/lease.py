@@ -1,11 +1,16 @@
-"""One writer per target: a lease that is renewed as long as its holder lives, and lapses by itself."""
+"""One writer per target: a lease that is renewed as long as its holder lives, and lapses by itself.
+
+On Linux a lease says which process holds it: one that was killed on this machine gives way at once.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.db import targets
 from app.sync.context import Context, new_id
@@ -28,12 +33,12 @@ class Lease:
 @contextmanager
 def held(ctx: Context, target_id: str, *, patience: float = 0.0) -> Iterator[Lease]:
     """Hold the target's lease. Raises TargetBusy when another holds it for longer than `patience` seconds."""
-    holder = new_id()
+    holder = f"{new_id()} {_process()}".rstrip()
     until = time.monotonic() + patience
     while True:
         try:
             with ctx.db.write() as session:
-                fence = targets.take_lease(session, target_id, holder, SECONDS, ctx.now())
+                fence = targets.take_lease(session, target_id, holder, SECONDS, ctx.now(), ended=ended)
             break
         except targets.TargetBusy:
             if time.monotonic() >= until:
@@ -45,3 +50,38 @@ def held(ctx: Context, target_id: str, *, patience: float = 0.0) -> Iterator[Lea
     finally:
         with ctx.db.write() as session:
             targets.drop_lease(session, target_id, fence, ctx.now())
+
+
+PROC = Path("/proc")
+
+
+def _machine() -> str:
+    """Where a process number means something: this boot, this container. Empty where it can't be told."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{(PROC / 'self/ns/pid').readlink()}"
+    except (OSError, ValueError):
+        return ""
+
+
+def _began(process: str) -> str:
+    """When a process began, so that its number used again is not taken for it. Empty when it has ended."""
+    try:
+        words = (PROC / process / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] in "ZX" else words[19]
+
+
+def _process() -> str:
+    """This process, as its lease names it: `MACHINE PID BEGAN`. Empty where it can't be told."""
+    machine = _machine()
+    return f"{machine} {os.getpid()} {_began('self')}" if machine else ""
+
+
+def ended(holder: str) -> bool:
+    """Whether a lease's holder has ended for certain: it ran on this machine, and runs no more."""
+    match holder.split(" "):
+        case [_, machine, process, began]:
+            return machine == _machine() and _began(process) != began
+    return False

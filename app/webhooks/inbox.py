@@ -65,7 +65,7 @@ def take(ctx: Context, kind: str, target_id: str, headers: Mapping[str, str], bo
     except DatabaseUnusable as error:
         if not isinstance(error.__cause__, IntegrityError):
             raise
-        new = _keep(ctx, target_id, delivery)  # the same call came twice at once: now it is seen, or its target gone
+        new = _keep_again(ctx, target_id, delivery)
     state: Literal["accepted", "ignored", "seen"] = "seen"
     if new:
         state = "accepted" if delivery.relevant else "ignored"
@@ -75,10 +75,17 @@ def take(ctx: Context, kind: str, target_id: str, headers: Mapping[str, str], bo
 def _keep(ctx: Context, target_id: str, delivery: Delivery) -> bool:
     """True when the call is to be acted on: new, or seen before and never answered."""
     with ctx.db.write() as session:
-        if targets.find(session, target_id) is None:
-            raise WebhookUnknown("there is no such webhook", "its target was removed")
-        now = ctx.now()  # after the wait for the transaction, so that no refresh that began before answers it
+        session.connection()  # waits for its turn here, so that no refresh that began before `now` answers the call
+        now = ctx.now()
         new = targets.keep_delivery(session, target_id, delivery.id, delivery.event, now)
         if new and not delivery.relevant:
             targets.settle_delivery(session, target_id, delivery.id, now)
     return new
+
+
+def _keep_again(ctx: Context, target_id: str, delivery: Delivery) -> bool:
+    """After a row could not be added: the same call came twice at once and is seen now, or its target is gone."""
+    with ctx.db.read() as session:
+        if targets.find(session, target_id) is None:
+            raise WebhookUnknown("there is no such webhook", "its target was removed")
+    return _keep(ctx, target_id, delivery)

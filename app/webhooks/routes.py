@@ -13,8 +13,9 @@ from app.sync.context import Context
 from app.webhooks import inbox
 from app.webhooks.inbox import Receipt
 
-THREADS = 8
-"""Calls stored at a time, beside the threads of the API: slow requests there never hold up a tracker."""
+THREADS = 2
+"""Calls taken at a time, beside the API's threads, whose slow requests hold up no tracker: one is stored while another
+is verified. SQLite has one writer, and more that wait for it in turn only wait longer."""
 
 
 class Received(BaseModel):

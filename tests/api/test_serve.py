@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.cli.service import NotLoopback, loopback
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
 from tests.api.house import ROADMAP, SECRET, until
@@ -81,9 +82,22 @@ def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.com"])
-def test_an_address_that_others_could_reach_is_refused(tmp_path: Path, host: str) -> None:
-    result = command(tmp_path, "serve", "--host", host, "--json")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "::ffff:10.0.0.1", "example.com", "", "127.1"])
+def test_an_address_that_others_could_reach_is_refused(host: str) -> None:
+    with pytest.raises(NotLoopback, match="no access control yet"):
+        loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("[::1]", "::1")],
+)
+def test_this_machines_own_addresses_are_taken(host: str, address: str) -> None:
+    assert loopback(host) == address
+
+
+def test_a_refused_address_is_one_line_and_makes_nothing(tmp_path: Path) -> None:
+    result = command(tmp_path, "serve", "--host", "0.0.0.0", "--json")
     assert result.returncode == 1
     assert json.loads(result.stdout)["error"]["type"] == "not-loopback"
     assert len(result.stderr.strip().splitlines()) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -224,6 +226,22 @@ def test_a_target_that_somebody_works_on_is_left_alone_until_it_is_let_go(bench:
         assert bench.schedule.refresh(bench.one)
         bench.tick()
         assert len(bench.reads.names) == 2
+    bench.tick()
+    assert bench.reads.names[2:] == ["one"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lease doesn't say which process holds it")
+def test_a_killed_process_holds_up_nothing(bench: Bench) -> None:
+    bench.tick()
+    code = (
+        "import os, sys; from datetime import datetime; from app.db.engine import Database; from app.sync import lease;"
+        "from app.sync.context import Context; now = datetime.fromisoformat(sys.argv[3]);"
+        "lease.held(Context(Database(sys.argv[1]), now=lambda: now), sys.argv[2]).__enter__(); os._exit(9)"
+    )
+    database_url = bench.ctx.db.engine.url.render_as_string()
+    ended = subprocess.run([sys.executable, "-c", code, database_url, bench.one, bench.now.isoformat()], check=False)
+    assert ended.returncode == 9
+    bench.deliver("1")
     bench.tick()
     assert bench.reads.names[2:] == ["one"]
 

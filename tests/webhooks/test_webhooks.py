@@ -10,15 +10,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import delete
 from sqlmodel import select
 
 from app.db import targets as rows
-from app.db.models import DeliveryRow
+from app.db.models import DeliveryRow, TargetRow
 from app.main import create_app
 from app.settings import Settings
 from app.sync import roadmap, targets
@@ -108,20 +108,30 @@ class Desk:
                 rows.handle_deliveries(session, target_id, now, now)
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Context, str, list[str]]]:
+    ctx = Context(database(tmp_path_factory.mktemp("desk")))
+    roadmap.import_roadmap(ctx.db, ROADMAP.encode(), "small", start=date(2026, 11, 2), now=ctx.now())
+    asked: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.jobs.Schedule.delivered", lambda self, target_id: asked.append(target_id))
+        app = create_app(ctx, Settings(_env_file=None, webhook_max_bytes=MOST))
+    with serving(app) as url:
+        yield ctx, url, asked
+    ctx.db.close()
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(served: tuple[Context, str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("HOOK_SECRET", SECRET)
     monkeypatch.setenv("SIGNING_TOKEN", SIGNING)
-    asked: list[str] = []
-    monkeypatch.setattr("app.jobs.Schedule.delivered", lambda self, target_id: asked.append(target_id))
-    ctx = Context(database(tmp_path))
-    roadmap.import_roadmap(ctx.db, ROADMAP.encode(), "small", start=date(2026, 11, 2), now=ctx.now())
-    app = create_app(ctx, Settings(_env_file=None, webhook_max_bytes=MOST))
-    with serving(app) as url:
-        made = Desk(ctx, url, asked)
-        yield made
-        made.http.close()
-    ctx.db.close()
+    ctx, url, asked = served
+    asked.clear()
+    with ctx.db.write() as session:
+        session.execute(delete(TargetRow))
+    made = Desk(ctx, url, asked)
+    yield made
+    made.http.close()
 
 
 @pytest.mark.parametrize(
@@ -266,6 +276,18 @@ def test_a_race_that_the_database_settles_is_no_error(desk: Desk, monkeypatch: p
     monkeypatch.setattr(rows, "keep_delivery", late)
     assert desk.post("hub", github()).status_code == 202
     assert (calls, desk.stored()) == (2, [("guid-1", False)])
+
+
+def test_a_target_removed_meanwhile_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = rows.keep_delivery
+
+    def after_removal(session: Any, target_id: str, *rest: Any) -> bool:
+        session.execute(delete(TargetRow))
+        session.commit()
+        return keep(session, target_id, *rest)
+
+    monkeypatch.setattr(rows, "keep_delivery", after_removal)
+    assert desk.post("hub", github()).status_code == 404
 
 
 @pytest.mark.parametrize(
