@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
@@ -34,7 +35,7 @@ _MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])[A-Za-z0-9_./@-]*")
 _ACTION = re.compile(r"^(\s*)(/[A-Za-z_][^\s`]*)")
 _LOOKS_LIKE_BOX = re.compile(r"^(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+|>\s*)+)\[")
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-_ACTIVE = re.compile(r"[`@\[]|<!--|~~~|^[^\S\n]*/", re.MULTILINE)
+_ACTIVE = re.compile(r"`|@|\[|<!--|~~~|/(?<!\S/)")
 """One of these stands in every text that `harmless` must change; most have none and are let through at once."""
 _APART = "\u200b"  # a space of no width
 
@@ -58,8 +59,8 @@ def harmless(text: str, *, mentions: bool = False) -> str:
     fence that is never closed is escaped. Harmless text comes back as it was, and a second pass changes nothing.
     """
     lines = [line.rstrip() for line in _unix(text).split("\n")]
-    if not _ACTIVE.search(trimmed := "\n".join(lines)):
-        return trimmed
+    if not _ACTIVE.search(text):
+        return "\n".join(lines)
     code, unclosed = _fences(lines)
     plain = [line for number, line in enumerate(lines) if number not in code]
     paired = not any("\\`" in line or "`" in _CODE.sub("", line) for line in plain)
@@ -105,10 +106,10 @@ def _harmless_line(line: str, mentions: bool, paired: bool, escape_fences: bool)
 
 
 def _unmentioned(line: str, start: int, end: int) -> str:
-    """A part of a line between code spans, its @names in backticks (that never touch other backticks)."""
+    """A part of a line between code spans, its @names in backticks (unless those would touch others, or be escaped)."""
 
     def wrap(name: re.Match[str]) -> str:
-        touching = line[name.start() - 1 : name.start()] == "`" or line[name.end() : name.end() + 1] == "`"
+        touching = line[: name.start()].endswith(("`", "\\")) or line[name.end() : name.end() + 1] == "`"
         return name.group().replace("@", "@" + _APART) if touching else f"`{name.group()}`"
 
     found, last = [], start
@@ -235,8 +236,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
+class _Box(NamedTuple):
     """A checklist line. `key` is its first word without what people put around it, `words` the rest, `all` both."""
 
     at: int

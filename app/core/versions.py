@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from app.core.tree import Kind, Milestone, Programme, Step, Task
 
@@ -20,7 +20,7 @@ ALIKE = 0.6
 ALIKE_ELSEWHERE = 0.85
 """Words this alike under different parents are the same step, moved."""
 MOST_PAIRS = 400_000
-"""Where more pairs than this are left over, likeness across parents isn't tried: exact words and keys decide."""
+"""How many pairs are looked at for likeness in all, so that no document costs minutes: then words and places decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ class _Matcher:
     old_children: Mapping[int, set[str]]
     new_children: Mapping[str, set[str]]
     taken: set[int] = field(default_factory=set)
+    pairs_left: int = MOST_PAIRS
 
     def run(self, kind: Kind, olds: Sequence[Known], news: Sequence[Fresh]) -> None:
         living = [old for old in olds if not old.archived]
@@ -152,23 +153,20 @@ class _Matcher:
             groups[self._home(new)].append(new)
         for parent, group in groups.items():
             if parent is not None:
-                self._greedy(by_parent[parent], group, _words, ALIKE)
-        self._greedy(self._left(olds), self._open(news), _words, ALIKE_ELSEWHERE)
+                self._greedy(by_parent[parent], group, ALIKE)
+        self._greedy(self._left(olds), self._open(news), ALIKE_ELSEWHERE)
 
     def _by_likeness(self, olds: Sequence[Known], news: Sequence[Fresh]) -> None:
-        def score(old: Known, new: Fresh) -> float:
-            words = likeness(old.title, new.title)
+        def score(old: Known, new: Fresh, words: float) -> float:
             before, after = self.old_children.get(old.node, set()), self.new_children.get(new.key, set())
             same = old.key == new.key
             shared = len(before & after) / max(len(before), len(after), 1)
             close = words >= ALIKE_ELSEWHERE or shared >= 0.5 or same
-            return 0.5 * words + 0.3 * shared + 0.2 * same if close else 0.0
+            title = 0.25 if shared or not (before and after) else 0.1  # the very title, with children for or against it
+            return 0.5 * words + 0.3 * shared + 0.2 * same + title * (words == 1) if close else 0.0
 
-        left, open_ = self._left(olds), self._open(news)
-        if len(left) * len(open_) > MOST_PAIRS:
+        if not self._greedy(self._left(olds), self._open(news), 0.2, score):
             self._pair(olds, news, lambda o: _plain(o.title), lambda n: _plain(n.title))
-        else:
-            self._greedy(left, open_, score, 0.2)
 
     def _pair(
         self,
@@ -189,20 +187,28 @@ class _Matcher:
                 self._take(left[name][0], group[0])
 
     def _greedy(
-        self, olds: Sequence[Known], news: Sequence[Fresh], score: Callable[[Known, Fresh], float], least: float
-    ) -> None:
-        """Take pairs from the most alike downwards; ties go to the nearer position."""
-        if not olds or not news or len(olds) * len(news) > MOST_PAIRS:
-            return
+        self,
+        olds: Sequence[Known],
+        news: Sequence[Fresh],
+        least: float,
+        score: Callable[[Known, Fresh, float], float] | None = None,
+    ) -> bool:
+        """Take pairs from the most alike downwards, by words or by `score` (which is given their likeness); ties go to
+        the nearer position. False where there are too many to look at.
+        """
+        self.pairs_left -= len(olds) * len(news)
+        if self.pairs_left < 0:
+            self.pairs_left += len(olds) * len(news)
+            return False
         pairs = [
-            (points, -abs(old.position - new.position), -i, -j)
-            for i, old in enumerate(olds)
-            for j, new in enumerate(news)
-            if (points := score(old, new)) >= least
+            (points, -abs(olds[i].position - news[j].position), -i, -j)
+            for i, j, words in _likenesses(olds, news, 0 if score else least)
+            if (points := score(olds[i], news[j], words) if score else words) >= least
         ]
         for _, _, i, j in sorted(pairs, reverse=True):
             if olds[-i].node not in self.taken and news[-j].key not in self.found:
                 self._take(olds[-i], news[-j])
+        return True
 
     def _take(self, old: Known, new: Fresh) -> None:
         self.taken.add(old.node)
@@ -219,18 +225,32 @@ class _Matcher:
         return [new for new in news if new.key not in self.found]
 
 
-def _words(old: Known, new: Fresh) -> float:
-    return likeness(old.title, new.title)
+def _likenesses(olds: Sequence[Known], news: Sequence[Fresh], least: float) -> Iterator[tuple[int, int, float]]:
+    """(index of old, index of new, `likeness` of their titles) of every pair that is alike enough."""
+    forms = (_plain, _in_order)
+    choices = [[form(new.title) for new in news] for form in forms]
+    for i, old in enumerate(olds):
+        best: dict[int, float] = {}
+        for form, titles in zip(forms, choices, strict=True):
+            found = process.extract(
+                form(old.title), titles, scorer=fuzz.ratio, score_cutoff=least * 100, processor=None, limit=None
+            )
+            for _, points, j in found:
+                best[j] = max(best.get(j, 0.0), points / 100)
+        yield from ((i, j, points) for j, points in best.items())
 
 
 def likeness(one: str, other: str) -> float:
     """0 to 1: how alike two lines are, by letters or by words in any order. Case and spacing don't count."""
-    a, b = _plain(one), _plain(other)
-    return max(fuzz.ratio(a, b), fuzz.token_sort_ratio(a, b)) / 100
+    return max(fuzz.ratio(form(one), form(other)) for form in (_plain, _in_order)) / 100
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def _in_order(text: str) -> str:
+    return " ".join(sorted(text.casefold().split()))
 
 
 def compare(known: Sequence[Known], fresh: Sequence[Fresh], found: Mapping[str, int]) -> Changes:

@@ -193,7 +193,7 @@ def test_a_new_database_makes_nothing_again(data: st.DataObject, programme: Prog
                 case "relabel":
                     world.put(item, labels=("mine",))
                 case "crlf":
-                    world.put(item, description=item.description.replace("\n", "\r\n"))
+                    world.put(item, description=item.description.replace("\r", "").replace("\n", "\r\n"))
                 case "tick":
                     world.put(item, description=item.description.replace("- [ ]", "- [x]"))
                 case _:

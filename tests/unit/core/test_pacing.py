@@ -1,0 +1,61 @@
+"""The pace of writes, from when earlier ones were sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.sync.pacing import seconds_left, wait_for
+from connectors.base import Limit, Pace
+
+NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
+GITHUB = Pace((Limit(80, 60), Limit(500, 3600)), spacing=1.0)
+
+
+def ago(*seconds: float) -> list[datetime]:
+    return sorted(NOW - timedelta(seconds=s) for s in seconds)
+
+
+@pytest.mark.parametrize(
+    ("reason", "pace", "sent", "want"),
+    [
+        ("no limits", Pace(), ago(0, 0, 0), 0.0),
+        ("nothing sent", GITHUB, [], 0.0),
+        ("just sent", GITHUB, ago(0), 1.0),
+        ("part of the spacing is over", GITHUB, ago(0.25), 0.75),
+        ("the spacing is over", GITHUB, ago(1), 0.0),
+        ("one below the limit", Pace((Limit(3, 60),)), ago(5, 4), 0.0),
+        ("at the limit: until the oldest is out of its window", Pace((Limit(3, 60),)), ago(50, 4, 3), 10.0),
+        ("the oldest is out just now", Pace((Limit(3, 60),)), ago(60, 4, 3), 0.0),
+        ("only the last ones count", Pace((Limit(2, 60),)), ago(59, 58, 20, 10), 40.0),
+        ("the strictest limit holds", Pace((Limit(2, 10), Limit(3, 60))), ago(30, 4, 3), 30.0),
+        ("a clock that was set back", Pace(spacing=1.0), ago(-5), 6.0),
+    ],
+)
+def test_wait(reason: str, pace: Pace, sent: list[datetime], want: float) -> None:
+    assert wait_for(pace, sent, NOW) == pytest.approx(want), reason
+
+
+@given(st.lists(st.floats(0, 30), max_size=60))
+def test_no_window_ever_holds_more_than_its_limit(pauses: list[float]) -> None:
+    pace = Pace((Limit(5, 20), Limit(12, 100)), spacing=0.5)
+    now, sent = NOW, list[datetime]()
+    for pause in pauses:
+        now += timedelta(seconds=pause)
+        now += timedelta(seconds=wait_for(pace, sent, now))
+        assert wait_for(pace, sent, now) == pytest.approx(0, abs=1e-5)
+        sent.append(now)
+    for limit in pace.limits:
+        for first, later in zip(sent, sent[limit.count :], strict=False):
+            assert (later - first).total_seconds() >= limit.seconds - 1e-4
+
+
+@pytest.mark.parametrize(
+    ("pace", "left", "measured", "want"),
+    [(Pace(), 10, 0.5, 5.0), (GITHUB, 10, 0.1, 72.0), (GITHUB, 10, 9.0, 90.0), (GITHUB, 0, 9.0, 0.0)],
+)
+def test_time_left(pace: Pace, left: int, measured: float, want: float) -> None:
+    assert seconds_left(pace, left, measured) == pytest.approx(want)
