@@ -203,7 +203,10 @@ def compute(
 
     wants, degraded = build()
     if adopt:
-        titles = {(item.ref.shape == "milestone", item.title): item for item in reversed(observed)}
+        linked = {link.ref.identity for link in links if link.ref}
+        free = {i.ref.identity for i in found if not i.marks and not i.foreign} - linked
+        unmarked = [item for item in reversed(observed) if item.ref.identity in free]
+        titles = {(item.ref.shape == "milestone", item.title): item for item in unmarked}
         for want in wants:
             same = titles.get((want.shape == "milestone", str(want.fields["title"])))
             if want.node not in current and same is not None:
@@ -219,7 +222,8 @@ def compute(
         recreate=recreate,
         degraded=degraded,
     )
-    return plan, sum(1 for link in links if link.ref and not link.archived)
+    still_open = {item.ref.identity for item in found if item.fields["state"] == "open"}
+    return plan, sum(1 for link in links if link.ref and (not link.archived or link.ref.identity in still_open))
 
 
 def _current(

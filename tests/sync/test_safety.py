@@ -239,3 +239,36 @@ def test_a_lease_that_was_taken_over_stops_its_old_holder(hub: Site) -> None:
             assert new.fence > old.fence
             with pytest.raises(rows.TargetBusy):
                 old.renew()
+
+
+def test_adopting_never_writes_one_objects_text_into_another(site: Site) -> None:
+    """A linked object has the title that another node asks for: its text is not what the adopted one holds."""
+    site.read(SMALL)
+    site.target()
+    site.apply()
+    linked = site.titles()["1A — Mobilisation"]
+    site.edit(linked, title="2B — Roof", body=f"words of the linked one\n\n{site.text(linked)}")
+    body = {"title": "2B — Roof", "description": "words of the free one", "body": "words of the free one"}
+    site.person.post("/issues", json=body).raise_for_status()
+    (free,) = [n for n, issue in site.issues().items() if issue["title"] == "2B — Roof" and n != linked]
+    site.read(SMALL + "  - **Task 2B — Roof**\n    1. Lay the tiles.\n")
+    planned = reconcile.make_plan(site.ctx, "hub", adopt=True)
+    assert planned.plan.summary()["adopt"] == 1
+    site.apply(plan_id=planned.id, max_percent=100)
+    assert site.text(free).startswith("words of the free one")
+    assert "words of the linked one" not in site.text(free)
+    assert site.text(linked).startswith("words of the linked one")
+
+
+def test_removing_most_of_a_roadmap_is_guarded(site: Site) -> None:
+    """What is to be closed counts among what is managed: the more is removed, the less it may slip through."""
+    tasks = [f"  - **Task 1{c} — Wall {c}**\n    1. Build wall {c}.\n" for c in "ABCDEFGHIJK"]
+    head = "# P\n\n### Milestone M1 — Walls\n- **Tasks:**\n"
+    site.read(head + "".join(tasks))
+    site.target()
+    site.apply()
+    site.read(head + "".join(tasks[:3]))
+    with pytest.raises(ChangeGuard, match=r"of \d+ managed"):
+        site.apply()
+    assert site.apply(max_percent=100).state == "done"
+    assert site.summary() == {}
