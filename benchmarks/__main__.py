@@ -16,13 +16,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import importing, planning, requesting
+from benchmarks import beside, importing, planning, requesting, standing
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "import": importing.measure,
     "plan": planning.measure,
     "requests": requesting.measure,
+    "beside": beside.measure,
+    "status": standing.measure,
 }
 ROOT = Path(__file__).parents[1]
 WIDE = 140

@@ -30,9 +30,22 @@ _VERBS = (
     "Migrate",
     "Audit",
 )
-_THINGS = ("booking ledger", "zone editor", "consent records", "rental lifecycle", "spend caps", "alert routes")
+_THINGS: tuple[str, ...] = (
+    "booking ledger",
+    "zone editor",
+    "consent records",
+    "rental lifecycle",
+    "spend caps",
+    "alert routes",
+)
 _THINGS += ("release notes", "search index", "mooring permits", "on-call rota", "payment retries", "export jobs")
-_AIMS = ("across squads", "behind a flag", "with regression coverage", "before the freeze", "for every persona")
+_AIMS: tuple[str, ...] = (
+    "across squads",
+    "behind a flag",
+    "with regression coverage",
+    "before the freeze",
+    "for every persona",
+)
 _AIMS += ("with owners and due dates", "within the error budget", "against replayed traffic", "in four languages")
 
 

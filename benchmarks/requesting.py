@@ -1,119 +1,99 @@
-"""Requests, counted at the sandboxes, against the budgets; and a plain PyGithub script doing the same by hand."""
+"""How many requests a push and a refresh cost, counted where they come in."""
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from math import ceil
+from pathlib import Path
 
-import github
+from benchmarks import boxes, generated
+from benchmarks.boxes import Bench, Box
+from benchmarks.measured import Section, Size
+from mappings.profile import BUILT_IN
 
-from app.db.engine import Database
-from app.sync import reconcile, roadmap, targets
-from app.sync.context import Context, utc_now
-from app.sync.targets import NewTarget
-from benchmarks import generated
-from benchmarks.measured import Beside, Section, Size
-from connectors.sandbox.github import GitHubBox
-from connectors.sandbox.gitlab import GitLabBox
-from connectors.sandbox.kit import serving
-from mappings.roadmap import read
-
-PATH, VARIABLE = "acme/app", "MILEPOST_BENCH_TOKEN"
-PROFILES = ("github", "github-issues", "gitlab", "gitlab-issues")
-FIXED_READS = 5
-
-
-@contextmanager
-def place(profile: str, tasks: int) -> Iterator[tuple[Context, Any, str]]:
-    """A programme of so many tasks with a target in a box of its own."""
-    os.environ[VARIABLE] = "bench"
-    on_github = profile.startswith("github")
-    box: Any = GitHubBox() if on_github else GitLabBox()
-    with tempfile.TemporaryDirectory() as folder, serving(box.app) as url:
-        db = Database(f"sqlite:///{folder}/bench.db")
-        db.ready()
-        source = generated.document(tasks).encode()
-        roadmap.import_roadmap(db, source, "bench", start=generated.START, now=utc_now())
-        ctx = Context(db)
-        kind = "github" if on_github else "gitlab"
-        options = {"base_url": url, "profile": profile, "token_env": VARIABLE}
-        targets.add(ctx, NewTarget("hub", "bench", kind, PATH, **options))  # type: ignore[arg-type]
-        yield ctx, box, url
-        db.close()
-    box.close()
+EXAMPLE = Path(__file__).parents[1] / "examples" / "roadmap.md"
+IDLE = {"github": 2, "gitlab": 3}
+QUIET_SECONDS = 120
+"""Of the tracker's time, before a refresh counts as idle: longer than any list is read again for safety."""
+MANY = 150
+"""Changed issues: more than a page."""
+TASKS = {"line": 160, "child": 40}
+"""Generated roadmaps with at least so many issues, where steps are lines, and where they are child issues."""
 
 
 def measure(size: Size) -> list[Section]:
-    tasks = 10 if size.quick else 30
-    section = Section("3. Requests", f"counted at the sandbox; a generated roadmap of {tasks} tasks with 5 steps each")
-    for profile in PROFILES:
-        with place(profile, tasks) as (ctx, box, _):
-            applied = reconcile.apply_plan(ctx, "hub")
-            if applied is None or applied.state != "done":
-                raise RuntimeError(f"{profile}: the first push did not end well")
-            made = len(applied.outcomes)
-            first = box.log.summary()
-            section.add(f"{profile}: writes of a first push", first["writes"], "", made, f"{made} objects")
-            section.add(f"{profile}: reads of it", first["reads"], "", FIXED_READS + 1)
-            reconcile.refresh(ctx, "hub")
-            box.log.clear()
-            reconcile.refresh(ctx, "hub")
-            idle = box.log.summary()
-            budget = 2 if profile.startswith("github") else 3
-            note = f"{idle['not_modified']} were 304"
-            section.add(f"{profile}: an idle refresh", idle["total"], "", budget, note)
-            box.log.clear()
-            reconcile.apply_plan(ctx, "hub")
-            section.add(f"{profile}: writes of a second apply", box.log.summary()["writes"], "", 0)
-    return [section, by_hand(tasks)]
-
-
-def by_hand(tasks: int) -> Section:
-    """PyGithub with its pauses off (its defaults would add 1 s a write), beside Milepost with the profile `github`."""
-    section = Section(
-        "4. Beside a plain PyGithub script",
-        f"{tasks} tasks, one run, each against a GitHub box of its own; PyGithub's own pauses switched off",
-        other="by hand",
+    pushed = Section(
+        "3. Requests",
+        f"counted at the sandbox; examples/{EXAMPLE.name}, each profile in a new place; nothing "
+        f"changed: for {QUIET_SECONDS} s of the tracker's clock",
     )
-    with place("github", tasks) as (ctx, box, _):
-        mine = {"push": _timed(box, lambda: reconcile.apply_plan(ctx, "hub"))}
-        reconcile.refresh(ctx, "hub")
-        mine["refresh, nothing changed"] = _timed(box, lambda: reconcile.refresh(ctx, "hub"))
-    programme = read(generated.document(tasks).encode(), start=generated.START).programme
-    box = GitHubBox()
-    with serving(box.app) as url:
-        hub = github.Github(
-            base_url=url, auth=github.Auth.Token("bench"), seconds_between_requests=None, seconds_between_writes=None
+    many = Section(
+        f"3b. Refresh after {MANY} changed issues",
+        f"counted at the sandbox; generated roadmaps of {TASKS['line']} tasks (steps are lines of issues) and of "
+        f"{TASKS['child']} (steps are child issues: those were changed)",
+    )
+    for kind in IDLE:
+        with boxes.threaded(kind) as box:
+            for profile in (name for name in BUILT_IN if name.partition("-")[0] == kind):
+                _example(pushed, box, profile)
+                if not size.quick:
+                    _many(many, box, profile)
+    return [pushed] if size.quick else [pushed, many]
+
+
+def _example(section: Section, box: Box, profile: str) -> None:
+    path = f"bench/{profile}"
+    with boxes.programme(EXAMPLE.read_bytes(), box, path, profile) as bench:
+        box.clear()
+        objects = len(bench.apply().outcomes)
+        counts = box.counts()
+        note = (
+            "GitLab makes nothing closed: what is completed takes a create and a close" if box.kind == "gitlab" else ""
         )
-        repo = hub.get_repo(PATH)
-
-        def push() -> None:
-            for milestone in programme.milestones:
-                made = repo.create_milestone(f"{milestone.key} — {milestone.title}")
-                for task in milestone.tasks:
-                    boxes = "\n".join(f"- [ ] {step.key} {step.title}" for step in task.steps)
-                    repo.create_issue(f"{task.key} — {task.title}", body=boxes, milestone=made, labels=["epic"])
-
-        def refresh() -> int:
-            list(repo.get_milestones(state="all"))
-            return sum(len(re.findall(r"- \[x\]", issue.body or "")) for issue in repo.get_issues(state="all"))
-
-        theirs = {"push": _timed(box, push), "refresh, nothing changed": _timed(box, refresh)}
-        hub.close()
-    box.close()
-    for what, (seconds, requests) in mine.items():
-        section.rows.append(Beside(f"{what}: seconds", seconds, theirs[what][0]))
-        section.rows.append(Beside(f"{what}: requests", requests, theirs[what][1], ""))
-    return section
+        section.add(f"{profile}: first push of {objects} objects, writes", counts.writes, "requests", objects, note)
+        section.add(f"{profile}: first push, reads", counts.reads, "requests", 5, "5 + ⌈0 existing / 100⌉")
+        box.clear()
+        bench.apply()
+        counts = box.counts()
+        section.add(f"{profile}: second apply, writes", counts.writes, "requests", 0)
+        most = 5 + ceil(objects / 100)
+        section.add(f"{profile}: second apply, reads", counts.reads, "requests", most, "5 + ⌈existing / 100⌉")
+        _idle(section, box, profile, bench)
+        box.touch(path, 1, children=profile.endswith("-issues"))
+        _changed(section, box, profile, bench, 1)
 
 
-def _timed(box: GitHubBox, work: Any) -> tuple[float, int]:
-    box.log.clear()
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began, box.log.summary()["total"]
+def _idle(section: Section, box: Box, profile: str, bench: Bench) -> None:
+    """A refresh of a place that nobody has touched for a while, nor will: the cursor comes to rest in one refresh, and
+    the ETags for it in the next.
+    """
+    box.later(QUIET_SECONDS)
+    bench.refresh()
+    bench.refresh()
+    box.clear()
+    bench.refresh()
+    counts = box.counts()
+    note = f"{counts.not_modified} of them answered 304"
+    section.add(f"{profile}: refresh, nothing changed", counts.total, "requests", IDLE[box.kind], note)
+    if box.kind == "github":
+        whole = counts.total - counts.not_modified
+        section.add(f"{profile}: refresh, nothing changed, not a 304", whole, "requests", 0)
+
+
+def _changed(section: Section, box: Box, profile: str, bench: Bench, k: int) -> None:
+    box.clear()
+    found = bench.refresh()
+    if found.changed < k:
+        raise RuntimeError(f"{profile}: a refresh found {found.changed} changed issues, not {k}")
+    most = 2 + ceil(k / 100)
+    section.add(f"{profile}: refresh, {k} changed", box.counts().total, "requests", most, "2 + ⌈changed / 100⌉")
+
+
+def _many(section: Section, box: Box, profile: str) -> None:
+    children = profile.endswith("-issues")
+    source = generated.document(TASKS["child" if children else "line"]).encode()
+    path = f"bench/{profile}-many"
+    with boxes.programme(source, box, path, profile) as bench:
+        bench.apply()
+        _idle(section, box, profile, bench)
+        box.touch(path, MANY, children=children)
+        _changed(section, box, profile, bench, MANY)

@@ -1,0 +1,160 @@
+"""A sandbox tracker and a target in it: in a process of its own where seconds count, else in a thread, with a clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from app.db.engine import Database
+from app.sync import reconcile, roadmap, targets
+from app.sync.context import Context
+from app.sync.reconcile import Applied, Refreshed
+from app.sync.targets import NewTarget
+from benchmarks import generated
+from connectors.sandbox.github import GitHubBox
+from connectors.sandbox.gitlab import GitLabBox
+from connectors.sandbox.kit import Clock, serving
+
+TOKEN = "MILEPOST_BENCH_TOKEN"
+SLUG, NAME = "bench", "box"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came in at the box."""
+
+    total: int
+    reads: int
+    writes: int
+    not_modified: int
+
+
+@dataclass(slots=True)
+class Box:
+    """A running sandbox. It counts every request to its API by itself."""
+
+    kind: str
+    url: str
+    client: httpx.Client
+    clock: Clock = field(default_factory=Clock)
+
+    def later(self, seconds: float) -> None:
+        """Let time pass in a box that runs in a thread."""
+        self.clock.offset_seconds += seconds
+
+    def clear(self) -> None:
+        self.client.delete("/_sandbox/requests").raise_for_status()
+
+    def counts(self) -> Counts:
+        """Since `clear`."""
+        found = self.client.get("/_sandbox/requests").raise_for_status().json()
+        return Counts(*(found[name] for name in ("total", "reads", "writes", "not_modified")))
+
+    def touch(self, path: str, k: int, *, children: bool) -> None:
+        """A person writes a line under the text of `k` issues: child issues, or those of tasks."""
+        if self.kind == "github":
+            issues, verb, field = f"/repos/{path}/issues?state=all", "PATCH", "body"
+            number = "number"
+        else:
+            issues, verb, field = f"/api/v4/projects/{quote(path, safe='')}/issues?scope=all", "PUT", "description"
+            number = "iid"
+        root = issues.partition("?")[0]
+        found = [i for page in range(1, 6) for i in self._call("GET", f"{issues}&per_page=100&page={page}")]
+        chosen = [i for i in found if (i["title"].split(" ")[0].count(".") == 1) == children][:k]
+        if len(chosen) < k:
+            raise RuntimeError(f"{path} holds only {len(chosen)} such issues, not {k}")
+        for issue in chosen:
+            words = {field: f"{issue[field]}\n\nSomebody was here."}
+            self._call(verb, f"{root}/{issue[number]}", **words)
+
+    def close_one(self, path: str) -> None:
+        """A person closes an issue of a GitHub repository."""
+        issue = self._call("GET", f"/repos/{path}/issues?per_page=1")[0]
+        self._call("PATCH", f"/repos/{path}/issues/{issue['number']}", state="closed", state_reason="completed")
+
+    def _call(self, method: str, path: str, **body: Any) -> Any:
+        return self.client.request(method, path, json=body or None).raise_for_status().json()
+
+
+HEADERS = {"github": {"Authorization": "Bearer a-person"}, "gitlab": {"PRIVATE-TOKEN": "a-person"}}
+
+
+@contextmanager
+def threaded(kind: str) -> Iterator[Box]:
+    """A sandbox of this kind in a thread of this process, whose clock can be put on."""
+    clock = Clock()
+    box = GitHubBox(clock=clock) if kind == "github" else GitLabBox(clock=clock)
+    with (
+        serving(box.app) as url,
+        httpx.Client(base_url=url, headers=HEADERS[kind], trust_env=False, timeout=30) as http,
+    ):
+        yield Box(kind, url, http, clock)
+    box.close()
+
+
+@contextmanager
+def running(kind: str) -> Iterator[Box]:
+    """A sandbox of this kind on a free port."""
+    command = "from app.cli import main; main()"
+    words = [sys.executable, "-c", command, "sandbox", "--kind", kind, "--port", "0", "--json"]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root) as process:
+        try:
+            assert process.stdout is not None
+            told = ""
+            while not told.endswith("}\n"):
+                line = process.stdout.readline()
+                if not line:
+                    raise RuntimeError(f"the {kind} sandbox did not start")
+                told += line
+            url = json.loads(told)["url"]
+            with httpx.Client(base_url=url, headers=HEADERS[kind], trust_env=False, timeout=30) as client:
+                yield Box(kind, url, client)
+        finally:
+            process.terminate()
+
+
+@dataclass(slots=True)
+class Bench:
+    """A programme with one target in a box."""
+
+    ctx: Context
+
+    def apply(self) -> Applied:
+        applied = reconcile.apply_plan(self.ctx, NAME)
+        if applied is None or applied.state != "done":
+            raise RuntimeError(f"the plan was not applied whole: {applied}")
+        return applied
+
+    def refresh(self) -> Refreshed:
+        found = reconcile.refresh(self.ctx, NAME)
+        if not found.complete:
+            raise RuntimeError(f"the refresh was not complete: {found.error}")
+        return found
+
+
+@contextmanager
+def programme(source: bytes, box: Box, path: str, profile: str) -> Iterator[Bench]:
+    """A new database with this roadmap and a target at `path`; nothing is asked of the box yet."""
+    os.environ[TOKEN] = "bench"
+    with tempfile.TemporaryDirectory(prefix="milepost-bench-") as folder:
+        ctx = Context(Database(f"sqlite:///{folder}/bench.db"))
+        ctx.db.ready()
+        try:
+            roadmap.import_roadmap(ctx.db, source, SLUG, start=generated.START, now=ctx.now())
+            target = NewTarget(NAME, SLUG, box.kind, path, base_url=box.url, profile=profile, token_env=TOKEN)
+            targets.add(ctx, target)
+            yield Bench(ctx)
+        finally:
+            ctx.db.close()
