@@ -159,6 +159,9 @@ class Connector(Protocol):
     def create(self, want: Desired, refs: Refs) -> Observed:
         """Make one object whole in one call (labels are made first where missing). Exactly one attempt.
 
+        What a tracker can't make closed takes a second call; where that fails the object is there and open, and
+        OutcomeUnknown is raised.
+
         Raises OutcomeUnknown when the answer was lost: the caller looks the marker up before trying again.
         """
         ...

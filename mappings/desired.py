@@ -34,10 +34,14 @@ class Holds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The object that a node already is: its text now, and what was last written into it."""
+    """The object that a node already is: its text now, and what was last written into it.
+
+    `pending`: its create was begun and never answered, so that it may not be whole yet.
+    """
 
     description: str
     section: Section = Section()
+    pending: bool = False
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class _Builder:
             "milestone": milestone.key,
             "labels": self.profile.task.labels,
         }
+        if task.completed and self.unmade(task):
+            fields["state"] = "closed"
         section = Section(self.words(task.description), lines)
         self.add(task, "issue", fields, section, {self.ids[step.key]: step.done for step in rest})
         for step in children:
@@ -81,7 +87,14 @@ class _Builder:
                 "milestone": milestone.key,
                 "parent": task.key,
             }
+            if step.done and self.unmade(step):
+                child["state"] = "closed"
             self.add(step, "child", child, Section(self.words(step.detail)))
+
+    def unmade(self, node: Task | Step) -> bool:
+        """Whether its object is yet to be made: what the roadmap says is finished is made so, then people decide."""
+        now = self.current.get(self.ids[node.key])
+        return now is None or now.pending
 
     def split(self, task: Task) -> tuple[list[Step], list[Step]]:
         """(steps that become child issues, steps that are lines). Those that are children already come first."""

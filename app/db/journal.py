@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
 from app.core.plan import Change, Degraded, Drift, FieldChange, Line, Plan, Ref, Section, Value, fingerprint, plain
@@ -209,10 +209,6 @@ def writes_since(session: Session, target_id: str, since: datetime) -> list[date
         .order_by(col(JournalRow.at))
     )
     return list(session.exec(query))
-
-
-def count_runs(session: Session, target_id: str) -> int:
-    return session.exec(select(func.count()).select_from(RunRow).where(RunRow.target_id == target_id)).one()
 
 
 def run_json(row: RunRow, target: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
-from app.db.models import DeliveryRow, LeaseRow, LinkRow, NodeRow, ProgrammeRow, TargetRow
+from app.db.models import DeliveryRow, LeaseRow, NodeRow, ProgrammeRow, TargetRow
 
 
 class TargetUnknown(MilepostError):
@@ -82,10 +82,6 @@ def keys_of(session: Session, row: TargetRow) -> list[str] | None:
     keys = session.exec(select(NodeRow.id, NodeRow.key).where(col(NodeRow.id).in_(row.nodes))).all()
     found = dict(keys)
     return [found[node] for node in row.nodes if node in found]
-
-
-def links_count(session: Session, target_id: str) -> int:
-    return len(session.exec(select(LinkRow.id).where(LinkRow.target_id == target_id)).all())
 
 
 def take_lease(

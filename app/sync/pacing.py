@@ -30,9 +30,3 @@ def next_wait(ctx: Context, target_id: str, limits: Pace) -> float:
     with ctx.db.read() as session:
         sent = journal.writes_since(session, target_id, now - timedelta(seconds=window))
     return wait_for(limits, sent, now)
-
-
-def seconds_left(pace: Pace, left: int, measured: float) -> float:
-    """About how long `left` more writes take: at `measured` seconds each, or the tracker's pace."""
-    slowest = max([pace.spacing, *(limit.seconds / limit.count for limit in pace.limits)])
-    return left * max(measured, slowest)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session
 
 from app.core.errors import MilepostError
-from app.core.plan import WRITING, Change, Desired, Link, Observed, Plan, diff, fingerprint, guard
+from app.core.plan import WRITING, Change, Desired, Link, Observed, Plan, Section, diff, fingerprint, guard
 from app.db import journal, mirror, targets, trees
 from app.db.models import PlanRow, TargetRow
 from app.sync import lease, translate
@@ -246,7 +246,8 @@ def _current(
             node = tree.ids.get(key)
             if node is not None and node not in current:
                 text = by_identity[entry.ref.identity].description
-                current[node] = desired.Current(text, sections[node]) if node in sections else desired.Current(text)
+                pending = node in sections
+                current[node] = desired.Current(text, sections[node] if pending else Section(), pending)
     return current
 
 

@@ -206,8 +206,10 @@ class GitHub:
     # -- writing
 
     def create(self, want: Desired, refs: Refs) -> Observed:
-        """Make a milestone, an issue, or (with a parent) a sub-issue in one call. An issue is made open.
+        """Make a milestone, an issue, or (with a parent) a sub-issue in one call.
 
+        GitHub makes no issue closed: what is wanted closed takes a second call. When that one fails, whatever the
+        reason, OutcomeUnknown is raised, since the issue is there: the caller finds it by its marker and closes it.
         Raises Unsupported where the parent holds 100 sub-issues already.
         """
         if want.shape == "milestone":
@@ -217,7 +219,18 @@ class GitHub:
             )
         if want.shape not in ("issue", "child"):
             raise Unsupported(f"GitHub has no {want.shape} to make of {want.key}")
-        fields = {k: v for k, v in want.fields.items() if k != "state"}
+        made = self._create_issue({k: v for k, v in want.fields.items() if k != "state"}, refs)
+        if want.fields.get("state") in (None, "open"):
+            return made
+        try:
+            return self.update(made.ref, {"state": want.fields["state"]}, refs)
+        except TrackerError as error:
+            why, request_id = error.message, error.request_id
+        raise OutcomeUnknown(
+            f"{want.key} was made, but closing it failed: {why}", "It is found again and closed.", request_id=request_id
+        )
+
+    def _create_issue(self, fields: Fields, refs: Refs) -> Observed:
         if fields.get("parent") is not None:
             return self._create_child(fields, refs)
         body = {k: v for k, v in convert.issue_body(fields, refs).items() if v not in (None, [])}

@@ -487,7 +487,7 @@ MADE: list[tuple[str, Desired, str, dict[str, Any], Any]] = [
     ),
     (
         "issue",
-        want("issue", title="T", description="D", milestone="M1", labels=("epic",), state="closed"),
+        want("issue", title="T", description="D", milestone="M1", labels=("epic",), state="open"),
         "POST /repos/octo/hub/issues",
         {"title": "T", "body": "D", "milestone": 2, "labels": ["epic"]},
         issue(8),
@@ -514,6 +514,20 @@ class TestCreate:
         assert script.calls[0].headers["x-github-api-version"] == "2026-03-10"
         assert made.ref.number == answer["number"]
         assert hub.requests == 1
+
+    @pytest.mark.parametrize("closing", [Reply(200, issue(8, state="closed")), Reply(502, {}), Reply(403, {})])
+    def test_what_is_wanted_closed_is_made_once_and_then_closed(
+        self, hub: GitHub, script: Scripted, closing: Reply
+    ) -> None:
+        script.answer["POST /repos/octo/hub/issues"] = Reply(201, issue(8))
+        script.answer["PATCH /repos/octo/hub/issues/8"] = closing
+        desired = want("issue", title="T", state="closed")
+        if closing.status == 200:
+            assert hub.create(desired, REFS).state == "closed"
+        else:
+            with pytest.raises(OutcomeUnknown, match="was made, but closing it failed"):
+                hub.create(desired, REFS)
+        assert [c.method for c in script.calls] == ["POST", "PATCH"]
 
     def test_a_child_is_one_mutation(self, hub: GitHub, script: Scripted) -> None:
         script.answer["GET /repos/octo/hub"] = Reply(body={"node_id": "R_1", "full_name": "octo/hub"})

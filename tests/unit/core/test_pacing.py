@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sync.pacing import seconds_left, wait_for
+from app.sync.pacing import wait_for
 from connectors.base import Limit, Pace
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -51,11 +51,3 @@ def test_no_window_ever_holds_more_than_its_limit(pauses: list[float]) -> None:
     for limit in pace.limits:
         for first, later in zip(sent, sent[limit.count :], strict=False):
             assert (later - first).total_seconds() >= limit.seconds - 1e-4
-
-
-@pytest.mark.parametrize(
-    ("pace", "left", "measured", "want"),
-    [(Pace(), 10, 0.5, 5.0), (GITHUB, 10, 0.1, 72.0), (GITHUB, 10, 9.0, 90.0), (GITHUB, 0, 9.0, 0.0)],
-)
-def test_time_left(pace: Pace, left: int, measured: float, want: float) -> None:
-    assert seconds_left(pace, left, measured) == pytest.approx(want)
