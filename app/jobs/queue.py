@@ -57,10 +57,10 @@ class Queue:
         self._idle += 1
         thread.start()
 
-    def knows(self, name: str) -> bool:
-        """Whether a job of that name is pending or running."""
+    def names(self) -> frozenset[str]:
+        """The names of the jobs that are pending or running."""
         with self._changed:
-            return name in self._pending or name in self._running
+            return frozenset(self._pending.keys() | self._running)
 
     def stop(self, timeout: float) -> bool:
         """Refuse new jobs, forget pending ones, wait for those that run. False when some outlast `timeout` seconds."""

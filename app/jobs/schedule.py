@@ -102,6 +102,7 @@ class Schedule:
     def tick(self) -> None:
         """Enqueue every active target that is due and that nobody is working on."""
         now = self._ctx.now()
+        known = self._queue.names()  # before the database is read: what ends in between has been seen to by then
         try:
             with self._ctx.db.read() as session:
                 rows = targets.active(session)
@@ -118,8 +119,9 @@ class Schedule:
         self._database_failed = False
         for target_id in lost:
             self._queue.enqueue(f"mend:{target_id}", partial(self._mend, target_id))
+        known |= self._queue.names()
         for row in rows:
-            if row.id not in held and not self._queue.knows(_name(row.id)) and self._due(row, row.id in waiting, now):
+            if row.id not in held and _name(row.id) not in known and self._due(row, row.id in waiting, now):
                 self._enqueue(row.id, self._debounce if row.id in waiting else 0.0, asked=row.id in self._asked)
 
     def _due(self, row: TargetRow, waiting: bool, now: datetime) -> bool:

@@ -91,7 +91,7 @@ class Bench:
         """Tick, and wait for what it began."""
         self.schedule.tick()
         until(
-            lambda: not any(self.queue.knows(f"{job}:{t}") for t in (self.one, self.two) for job in ("refresh", "mend"))
+            lambda: not any(f"{job}:{t}" in self.queue.names() for t in (self.one, self.two) for job in ("refresh", "mend"))
         )
 
     def deliver(self, number: str = "1", target: str | None = None) -> None:
@@ -264,7 +264,7 @@ def test_a_removed_target_is_forgotten(bench: Bench) -> None:
     targets.remove(bench.ctx, "one")
     bench.reads.raises = rows.TargetUnknown("there is no target 'one'")
     bench.reads.go.set()
-    until(lambda: not bench.queue.knows(f"refresh:{bench.one}"))
+    until(lambda: f"refresh:{bench.one}" not in bench.queue.names())
     assert bench.reads.names == ["one"]
 
 
