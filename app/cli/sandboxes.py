@@ -55,6 +55,13 @@ def sandbox(
     read_only_token: Annotated[
         list[str] | None, typer.Option(metavar="TOKEN", help="A token that may only read.")
     ] = None,
+    no_push_token: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOKEN", help="GitHub: a token of a user without push access to the repositories."),
+    ] = None,
+    issue_type: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="GitHub: an issue type that every owner has.")
+    ] = None,
     premium: Annotated[bool, typer.Option("--premium", help="GitLab with epics and blocking links.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +73,13 @@ def sandbox(
     from connectors.sandbox.gitlab import GitLabBox
     from connectors.sandbox.kit import Options
 
-    options = Options(tuple(path or ()), tuple(token or ()), tuple(read_only_token or ()))
+    options = Options(
+        paths=tuple(path or ()),
+        tokens=tuple(token or ()),
+        read_only=tuple(read_only_token or ()),
+        no_push=tuple(no_push_token or ()),
+        types=tuple(issue_type or ()),
+    )
     box = GitHubBox(options) if kind is BoxKind.GITHUB else GitLabBox(options, premium=premium)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,38 +9,45 @@ from fastapi import Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from connectors.sandbox.github import control, graphql, page, rest, rest_hooks
+from connectors.sandbox import switches
+from connectors.sandbox.faults import Faults
+from connectors.sandbox.github import control, graphql, page, rest, rest_hooks, tracker
 from connectors.sandbox.github.api import Gate, Route, nothing_here
 from connectors.sandbox.github.hooks import Hooks
 from connectors.sandbox.github.state import Store
 from connectors.sandbox.kit import Clock, HookSender, Options, RequestLog
+from connectors.sandbox.limits import Limits
+from connectors.sandbox.misbehaviour import Misbehaviour
 
 API_PREFIX = "/api/v3"  # where GitHub Enterprise Server has it; github.com has it at the root of its own host
 DEFAULTS = Options()
 
 
 class GitHubBox:
-    """A GitHub of its own. `app` serves it, `log` counts its API requests, `hooks` sends its webhooks; `close` ends
-    the sending thread. The API answers at the root and under `/api/v3`, GraphQL at `/graphql` and `/api/graphql`.
+    """A GitHub of its own. `app` serves it, `log` counts its API requests, `hooks` sends its webhooks, `faults` and
+    `limits` make it misbehave and hold back; `close` ends the sending thread. The API answers at the root and under
+    `/api/v3`, GraphQL at `/graphql` and `/api/graphql`.
     """
 
     def __init__(self, options: Options = DEFAULTS, clock: Clock | None = None) -> None:
         clock = clock or Clock()
         self.log = RequestLog()
-        self.hooks = HookSender()
-        self._store = Store(clock, options.paths)
+        self.faults = Faults()
+        self.limits = Limits(tracker.LIMITS)
+        self.hooks = HookSender(self.faults)
+        self._store = Store(clock, options.paths, types=options.types)
         hooks = Hooks(self._store, self.hooks)
         self._store.listener = hooks.tell
-        self._gate = Gate(options, clock, self._store, hooks, self.log)
+        self._gate = Gate(options, clock, self._store, hooks, self.log, self.limits)
         self._app = FastAPI(openapi_url=None)
-        control.mount(self._app, self._store, self.log)
+        controls = switches.Controls("GitHub sandbox", self.faults, self.limits, self.log, tracker.USUAL)
+        switches.mount(self._app, controls)
+        control.mount(self._app, self._store)
         self._mount_api()
         page.mount(self._app, self._store)
         self._app.add_exception_handler(HTTPException, _nowhere)
-
-    @property
-    def app(self) -> ASGIApp:
-        return self._app
+        words = tracker.GitHubTracker(self._gate, clock)
+        self.app: ASGIApp = Misbehaviour(self._app, words, self.faults, self.limits, self.log)
 
     def close(self) -> None:
         self.hooks.close()
@@ -48,14 +55,15 @@ class GitHubBox:
     def _mount_api(self) -> None:
         for route in (*rest.ROUTES, *rest_hooks.ROUTES):
             for prefix in ("", API_PREFIX):
-                self._app.add_api_route(prefix + route.path, self._endpoint(route), methods=[route.method])
+                for path in dict.fromkeys((route.path, route.path.replace(rest.REPO, rest.BY_ID))):
+                    self._app.add_api_route(prefix + path, self._endpoint(route), methods=[route.method])
         for route in graphql.ROUTES:
             for prefix in ("", "/api"):
                 self._app.add_api_route(prefix + route.path, self._endpoint(route), methods=[route.method])
         for path in (API_PREFIX, f"{API_PREFIX}/"):
             self._app.add_api_route(path, self._endpoint(Route("GET", path, rest.root)), methods=["GET"])
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        for path in ("/repos/{rest:path}", "/api/{rest:path}"):
+        for path in ("/repos/{rest:path}", "/orgs/{rest:path}", "/repositories/{rest:path}", "/api/{rest:path}"):
             self._app.add_api_route(path, self._endpoint(Route("*", path, nothing_here)), methods=every)
 
     def _endpoint(self, route: Route) -> Callable[..., Response]:

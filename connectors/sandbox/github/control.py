@@ -11,33 +11,18 @@ from connectors.sandbox.github import issues
 from connectors.sandbox.github.model import IssueEdit, Refusal
 from connectors.sandbox.github.render import Render
 from connectors.sandbox.github.state import Store
-from connectors.sandbox.kit import RequestLog
+from connectors.sandbox.switches import read_json
 
 PERSON = "sandbox-person"  # whoever acts at the page and through here
 AVATAR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><rect width="1" height="1" fill="#888"/></svg>'
-
-
-async def read_json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body() or b"{}")
-    except ValueError:
-        return None
 
 
 def reply(data: Any, status: int = 200) -> Response:
     return Response(json.dumps(data), status, media_type="application/json")
 
 
-def mount(app: FastAPI, store: Store, log: RequestLog) -> None:
-    """Add the routes of `/_sandbox` to `app`."""
-
-    def requests() -> Response:
-        entries = [{"method": method, "path": path, "status": status} for method, path, status in log.entries[:]]
-        return reply({**log.summary(), "entries": entries})
-
-    def clear() -> Response:
-        log.clear()
-        return Response(status_code=204)
+def mount(app: FastAPI, store: Store) -> None:
+    """Add the routes of `/_sandbox` that only GitHub has to `app`."""
 
     def pull_request(request: Request, asked: Annotated[Any, Depends(read_json)]) -> Response:
         """{"owner", "repo", "title", "milestone"?: number, "state"?: "open" | "closed"}: a new pull request."""
@@ -65,11 +50,25 @@ def mount(app: FastAPI, store: Store, log: RequestLog) -> None:
             return reply({"message": refusal.message}, refusal.status)
         return Response(status_code=204)
 
+    def transfer(
+        request: Request, owner: str, repo: str, number: int, asked: Annotated[Any, Depends(read_json)]
+    ) -> Response:
+        """{"repo": "NAME"}: a person moves an issue to another repository of the owner. Answers it as it is there."""
+        origin = str(request.base_url).rstrip("/")
+        try:
+            with store.session(origin):
+                issue = issues.find(store.repo(owner, repo), number)
+                moved = issues.transfer(store, issue, store.repo(owner, asked["repo"]), PERSON)
+                return reply(Render(origin, origin).issue(moved))
+        except (KeyError, TypeError, AttributeError):
+            return reply({"message": "repo is needed, as a JSON object"}, 422)
+        except Refusal as refusal:
+            return reply({"message": refusal.message}, refusal.status)
+
     def avatar() -> Response:
         return Response(AVATAR, media_type="image/svg+xml")
 
-    app.add_api_route("/_sandbox/requests", requests, methods=["GET"])
-    app.add_api_route("/_sandbox/requests", clear, methods=["DELETE"])
     app.add_api_route("/_sandbox/pull-requests", pull_request, methods=["POST"])
     app.add_api_route("/_sandbox/issues/{owner}/{repo}/{number:int}", delete_issue, methods=["DELETE"])
+    app.add_api_route("/_sandbox/issues/{owner}/{repo}/{number:int}/transfer", transfer, methods=["POST"])
     app.add_api_route("/_sandbox/avatars/{login}", avatar, methods=["GET"])

@@ -24,8 +24,8 @@ from graphql import (
 from connectors.sandbox.github.api import Answer, Call, Route
 from connectors.sandbox.github.fields import parse_moment
 from connectors.sandbox.github.issues import LINK_FAILED
-from connectors.sandbox.github.model import Issue, Label, Milestone, Refusal, Repo, node_id
-from connectors.sandbox.github.mutations import MUTATIONS
+from connectors.sandbox.github.model import Issue, IssueType, Label, Milestone, Refusal, Repo, forbidden, node_id
+from connectors.sandbox.github.mutations import MUTATIONS, OPEN_TO_AUTHORS
 from connectors.sandbox.github.render import maybe_stamp, person_id, stamp
 from connectors.sandbox.github.schema import SDL
 
@@ -54,7 +54,7 @@ def bare(refusal: Refusal) -> str:
     return refusal.message.removeprefix(LINK_FAILED)
 
 
-def connection(items: Sequence[Any], name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+def connection(call: Call, items: Sequence[Any], name: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """A page of `items`. `first` or `last` is needed, from 1 to 100, as GitHub insists."""
     first: int | None = args.get("first")
     wanted: int | None = first if first is not None else args.get("last")
@@ -64,6 +64,7 @@ def connection(items: Sequence[Any], name: str, args: Mapping[str, Any]) -> dict
     if not 0 <= wanted <= 100:
         text = f"Requesting {wanted} records on the `{name}` connection exceeds the `first` limit of 100 records."
         raise Refusal(422, text, kind="EXCESSIVE_PAGINATION")
+    items = call.seen(items)
     start = _offset(args.get("after"), 0)
     end = _offset(args.get("before"), len(items) + 1) - 1
     chosen = list(enumerate(items, 1))[start : max(start, end)]
@@ -96,7 +97,7 @@ def _offset(cursor: str | None, default: int) -> int:
         raise Refusal(422, text, kind="INVALID_CURSOR_ARGUMENTS") from None
 
 
-def _issues(items: Sequence[Issue], args: Mapping[str, Any]) -> dict[str, Any]:
+def _issues(call: Call, items: Sequence[Issue], args: Mapping[str, Any]) -> dict[str, Any]:
     asked = args.get("filterBy") or {}
     states = {state.lower() for state in args.get("states") or asked.get("states") or ("OPEN", "CLOSED")}
     labels = {name.lower() for name in args.get("labels") or asked.get("labels") or ()}
@@ -114,10 +115,10 @@ def _issues(items: Sequence[Issue], args: Mapping[str, Any]) -> dict[str, Any]:
         "COMMENTS": lambda one: (len(one.comments), one.number),
     }
     found.sort(key=keys[order["field"]], reverse=order["direction"] == "DESC")
-    return connection(found, "issues", args)
+    return connection(call, found, "issues", args)
 
 
-def _milestones(repo: Repo, args: Mapping[str, Any]) -> dict[str, Any]:
+def _milestones(call: Call, repo: Repo, args: Mapping[str, Any]) -> dict[str, Any]:
     states = {state.lower() for state in args.get("states") or ("OPEN", "CLOSED")}
     found = [one for one in repo.milestones.values() if one.state in states and (args.get("query") or "") in one.title]
     order = args.get("orderBy") or {"field": "NUMBER", "direction": "ASC"}
@@ -128,14 +129,14 @@ def _milestones(repo: Repo, args: Mapping[str, Any]) -> dict[str, Any]:
         "DUE_DATE": lambda one: (one.due_on is None, str(one.due_on), one.number),
     }
     found.sort(key=keys[order["field"]], reverse=order["direction"] == "DESC")
-    return connection(found, "milestones", args)
+    return connection(call, found, "milestones", args)
 
 
-def _labels(labels: Sequence[Label], args: Mapping[str, Any]) -> dict[str, Any]:
+def _labels(call: Call, labels: Sequence[Label], args: Mapping[str, Any]) -> dict[str, Any]:
     order = args.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
     by_name = order["field"] == "NAME"
     found = sorted(labels, key=lambda one: (one.name.lower() if by_name else "", one.id))
-    return connection(found[::-1] if order["direction"] == "DESC" else found, "labels", args)
+    return connection(call, found[::-1] if order["direction"] == "DESC" else found, "labels", args)
 
 
 def _repository(call: Call, args: Mapping[str, Any]) -> Repo:
@@ -179,6 +180,13 @@ def _summary(issue: Issue) -> dict[str, int]:
     return {"total": total, "completed": done, "percentCompleted": done * 100 // total if total else 0}
 
 
+def _dependencies(issue: Issue, call: Call) -> dict[str, int]:
+    told = call.render.issue(issue)["issue_dependencies_summary"]
+    names = {"blocked_by": "blockedBy", "blocking": "blocking"}
+    totals = {"total_blocked_by": "totalBlockedBy", "total_blocking": "totalBlocking"}
+    return {name: told[key] for key, name in (names | totals).items()}
+
+
 def _small(number: int) -> int | None:
     """GraphQL's Int has 32 bits; larger database ids are null there and whole in `fullDatabaseId`."""
     return number if number < 2**31 else None
@@ -212,16 +220,16 @@ FIELDS: dict[str, dict[str, Resolver]] = {
         "hasIssuesEnabled": lambda *_: True,
         "isArchived": lambda *_: False,
         "isPrivate": lambda *_: True,
-        "viewerCanAdminister": lambda _, call: call.can_write,
-        "viewerPermission": lambda _, call: "ADMIN" if call.can_write else "READ",
+        "viewerCanAdminister": lambda _, call: call.can_push,
+        "viewerPermission": lambda _, call: "ADMIN" if call.can_push else "READ",
         "resourcePath": lambda repo, _: f"/{repo.full_name}",
         "url": lambda repo, call: f"{call.render.origin}/{repo.full_name}",
         "issue": lambda repo, _, number: _in(repo, repo.issues, number, "an Issue", "number"),
         "milestone": lambda repo, _, number: repo.milestones.get(number),
         "label": lambda repo, _, name: repo.labels.get(name.lower()),
-        "issues": lambda repo, _, **args: _issues(list(repo.issues.values()), args),
-        "milestones": lambda repo, _, **args: _milestones(repo, args),
-        "labels": lambda repo, _, **args: _labels(list(repo.labels.values()), args),
+        "issues": lambda repo, call, **args: _issues(call, list(repo.issues.values()), args),
+        "milestones": lambda repo, call, **args: _milestones(call, repo, args),
+        "labels": lambda repo, call, **args: _labels(call, list(repo.labels.values()), args),
     },
     "Milestone": {
         "id": lambda one, _: one.node_id,
@@ -239,11 +247,18 @@ FIELDS: dict[str, dict[str, Resolver]] = {
         "progressPercentage": lambda one, _: (
             100 * one.count("closed") / max(1, one.count("open") + one.count("closed"))
         ),
-        "issues": lambda one, _, **args: _issues(
-            [issue for issue in one.repo.issues.values() if issue.milestone is one], args
+        "issues": lambda one, call, **args: _issues(
+            call, [issue for issue in one.repo.issues.values() if issue.milestone is one], args
         ),
         "resourcePath": lambda one, _: f"/{one.repo.full_name}/milestone/{one.number}",
         "url": lambda one, call: call.render.milestone(one)["html_url"],
+    },
+    "IssueType": {
+        "id": lambda one, _: one.node_id,
+        "name": lambda one, _: one.name,
+        "description": lambda one, _: one.description,
+        "color": lambda one, _: one.color.upper(),
+        "isEnabled": lambda *_: True,
     },
     "Label": {
         "id": lambda one, _: one.node_id,
@@ -269,26 +284,39 @@ FIELDS: dict[str, dict[str, Resolver]] = {
         "createdAt": lambda one, _: stamp(one.created_at),
         "updatedAt": lambda one, _: stamp(one.updated_at),
         "author": lambda one, _: Person(one.author),
-        "assignees": lambda one, _, **args: connection([Person(login) for login in one.assignees], "assignees", args),
-        "labels": lambda one, _, **args: _labels(one.labels, args),
+        "assignees": lambda one, call, **args: connection(
+            call, [Person(login) for login in one.assignees], "assignees", args
+        ),
+        "labels": lambda one, call, **args: _labels(call, one.labels, args),
         "locked": lambda *_: False,
         "milestone": lambda one, _: one.milestone,
         "parent": lambda one, _: one.parent,
         "repository": lambda one, _: one.repo,
-        "subIssues": lambda one, _, **args: connection(one.children, "subIssues", args),
+        "subIssues": lambda one, call, **args: connection(call, one.children, "subIssues", args),
         "subIssuesSummary": lambda one, _: _summary(one),
+        "blockedBy": lambda one, call, **args: connection(call, one.blocked_by, "blockedBy", args),
+        "blocking": lambda one, call, **args: connection(call, one.blocking, "blocking", args),
+        "issueDependenciesSummary": _dependencies,
+        "issueType": lambda one, _: one.type,
         "resourcePath": lambda one, _: f"/{one.repo.full_name}/issues/{one.number}",
         "url": lambda one, call: call.render.issue_html(one),
     },
 }
-TYPES = {Person: "User", Owner: "Organization", Repo: "Repository", Milestone: "Milestone", Label: "Label"}
+TYPES = {
+    Person: "User",
+    Owner: "Organization",
+    Repo: "Repository",
+    Milestone: "Milestone",
+    Label: "Label",
+    IssueType: "IssueType",
+}
 
 
 def _resolve(source: Any, info: GraphQLResolveInfo[Call], **args: Any) -> Any:
     call = info.context
     if info.parent_type.name == "Mutation":
-        if not call.can_write:
-            raise Refusal(403, "Resource not accessible by personal access token")
+        if not (call.can_write if info.field_name in OPEN_TO_AUTHORS else call.can_push):
+            raise forbidden()
         given = args["input"]
         payload = MUTATIONS[info.field_name](call, given)
         return {**payload, "actor": Person(call.by), "clientMutationId": given.get("clientMutationId")}

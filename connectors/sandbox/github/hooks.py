@@ -18,6 +18,8 @@ from connectors.sandbox.github.render import Json, Render
 from connectors.sandbox.github.state import Store
 from connectors.sandbox.kit import HookSender
 
+NOT_TOLD = ("closed_by", "parent_issue_url")  # in the schemas of REST and of sub-issues' calls, not in these
+
 
 def payload(event: Event, render: Render) -> Json:
     """The body of a call, before encoding, as GitHub's webhook schemas have it."""
@@ -25,13 +27,19 @@ def payload(event: Event, render: Render) -> Json:
     subject = event.subject
     if event.name == "sub_issues" and isinstance(subject, Issue) and event.other:
         shown |= _link("sub_issue", subject, "parent_issue", event.other, render)
-        far = "parent_issue" if event.action.startswith("parent_issue") else "sub_issue"
-        shown[f"{far}_repo"] = render.repo((event.other if far == "parent_issue" else subject).repo)
+        end = "parent_issue" if event.action.startswith("parent_issue") else "sub_issue"
+        shown[f"{end}_repo"] = render.repo((event.other if end == "parent_issue" else subject).repo)
     elif event.name == "issue_dependencies" and isinstance(subject, Issue) and event.other:
         shown |= _link("blocked_issue", subject, "blocking_issue", event.other, render)
-        shown["blocking_issue_repo"] = render.repo(event.other.repo)
+        blocked_by = event.action.startswith("blocked_by")
+        far = event.other if blocked_by else subject
+        shown["blocking_issue_repo" if blocked_by else "blocked_issue_repo"] = render.repo(far.repo)
     elif isinstance(subject, Issue):
-        shown["issue"] = render.issue(subject)
+        shown["issue"] = _told(subject, render)
+        if event.other:
+            then = "new" if event.action == "transferred" else "old"
+            repo = render.repo(event.other.repo)
+            shown["changes"] = {f"{then}_issue": _told(event.other, render), f"{then}_repository": repo}
     elif isinstance(subject, Milestone):
         shown["milestone"] = render.milestone(subject)
     elif isinstance(subject, Label):
@@ -40,6 +48,8 @@ def payload(event: Event, render: Render) -> Json:
         shown["changes"] = dict(event.changes)
     if event.label:
         shown["label"] = render.label(event.label)
+    if event.type:
+        shown["type"] = render.type(event.type)
     if event.milestone:
         shown["milestone"] = render.milestone(event.milestone)
     if event.assignee:
@@ -51,6 +61,10 @@ def payload(event: Event, render: Render) -> Json:
         "organization": render.organization(event.repo.owner),
         "sender": render.user(event.by),
     }
+
+
+def _told(issue: Issue, render: Render) -> Json:
+    return {name: value for name, value in render.issue(issue).items() if name not in NOT_TOLD}
 
 
 def _link(near: str, one: Issue, far: str, other: Issue, render: Render) -> Json:
@@ -130,7 +144,7 @@ class Hooks:
                 delivery.delivered_at = self.store.now()
                 hook.deliveries.append(delivery)
 
-        self.sender.post(hook.url, body, delivery.headers, done)
+        self.sender.post(hook.url, body, delivery.headers, done, delivery.event)
 
 
 def encode(shown: dict[str, Any]) -> bytes:

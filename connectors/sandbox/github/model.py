@@ -1,6 +1,6 @@
 """What the box holds: plain records with references to each other, and the events and refusals that changes give.
 
-All times are UTC with second resolution, as GitHub's are.
+All times are UTC with second resolution, as GitHub's are; `born` alone is exact, for the fault `list_lag`.
 """
 
 from __future__ import annotations
@@ -30,17 +30,30 @@ class Keep(Enum):
 
 
 KEEP = Keep.KEEP
+KINDS = {301: "NOT_FOUND", 403: "FORBIDDEN", 404: "NOT_FOUND", 410: "NOT_FOUND"}
 
 
 class Refusal(Exception):
-    """A request the box says no to, in GitHub's words. `kind` is GraphQL's `type` of the same refusal."""
+    """A request the box says no to, in GitHub's words. `kind` is GraphQL's `type` of the same refusal; `needs` the
+    permission that was missing, for a 403; `moved` the issue that is elsewhere now, for a 301.
+    """
+
+    needs: str = "issues=write"
+    moved: Issue | None = None
 
     def __init__(self, status: int, message: str, errors: Sequence[Mapping[str, Any]] = (), kind: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.errors = [dict(error) for error in errors]
-        self.kind = kind or {403: "FORBIDDEN", 404: "NOT_FOUND", 410: "NOT_FOUND"}.get(status, "UNPROCESSABLE")
+        self.kind = kind or KINDS.get(status, "UNPROCESSABLE")
+
+
+def forbidden(needs: str = "issues=write") -> Refusal:
+    """403 for a token without the right, `needs` in GitHub's words of fine-grained permissions."""
+    refusal = Refusal(403, "Resource not accessible by personal access token")
+    refusal.needs = needs
+    return refusal
 
 
 def not_found(message: str = "Not Found") -> Refusal:
@@ -50,6 +63,11 @@ def not_found(message: str = "Not Found") -> Refusal:
 def invalid(resource: str, field_name: str, code: str, **more: Any) -> Refusal:
     """422 with one entry in `errors`, as GitHub documents its codes: missing_field, invalid, already_exists, custom."""
     return Refusal(422, "Validation Failed", [{"resource": resource, "code": code, "field": field_name, **more}])
+
+
+def born_by(record: Any, moment: float) -> bool:
+    """Whether it was made at `moment` (seconds since 1970) or before. What has no such time always was."""
+    return getattr(record, "born", 0.0) <= moment
 
 
 def node_id(prefix: str, number: int) -> str:
@@ -64,10 +82,26 @@ class Label:
     name: str
     color: str = "ededed"
     description: str | None = None
+    born: float = 0.0
 
     @property
     def node_id(self) -> str:
         return node_id("LA_kwDO", self.id)
+
+
+@dataclass(eq=False, slots=True)
+class IssueType:
+    """An issue type; types belong to the owner, and every owner of a box has the same."""
+
+    id: int
+    name: str
+    color: str
+    created_at: datetime
+    description: str | None = None
+
+    @property
+    def node_id(self) -> str:
+        return node_id("IT_kwDO", self.id)
 
 
 @dataclass(eq=False, slots=True)
@@ -84,6 +118,7 @@ class Milestone:
     due_on: datetime | None = None
     closed_at: datetime | None = None
     counts: dict[str, int] = field(default_factory=lambda: {"open": 0, "closed": 0})
+    born: float = 0.0
 
     @property
     def node_id(self) -> str:
@@ -100,6 +135,7 @@ class Comment:
     author: str
     body: str
     created_at: datetime
+    born: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -120,6 +156,7 @@ class Issue:
     closed_at: datetime | None = None
     closed_by: str | None = None
     milestone: Milestone | None = None
+    type: IssueType | None = None
     labels: list[Label] = field(default_factory=list)
     assignees: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
@@ -127,6 +164,7 @@ class Issue:
     children: list[Issue] = field(default_factory=list)
     blocked_by: list[Issue] = field(default_factory=list)
     blocking: list[Issue] = field(default_factory=list)
+    born: float = 0.0
 
     @property
     def node_id(self) -> str:
@@ -182,6 +220,7 @@ class Hook:
     events: list[str] = field(default_factory=lambda: ["push"])
     active: bool = True
     deliveries: list[Delivery] = field(default_factory=list)  # the oldest first
+    born: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -194,6 +233,7 @@ class Repo:
     milestones: dict[int, Milestone] = field(default_factory=dict)
     issues: dict[int, Issue] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
+    moved: dict[int, Issue] = field(default_factory=dict)  # by the number that it had here
     hooks: dict[int, Hook] = field(default_factory=dict)
     last_number: int = 0
     last_milestone: int = 0
@@ -209,7 +249,9 @@ class Repo:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that hooks may be told. `subject` is what it is about; `other` the second issue of a sub-issue link."""
+    """Something that hooks may be told. `subject` is what it is about; `other` the second issue of a link, or what a
+    transferred one was or became.
+    """
 
     name: Literal["issues", "issue_comment", "milestone", "label", "sub_issues", "issue_dependencies"]
     action: str
@@ -220,6 +262,7 @@ class Event:
     label: Label | None = None
     milestone: Milestone | None = None
     other: Issue | None = None
+    type: IssueType | None = None
     comment: Comment | None = None
     assignee: str | None = None
 
@@ -235,6 +278,7 @@ class IssueEdit:
     milestone: Milestone | Keep | None = KEEP
     labels: list[Label] | Keep = KEEP
     assignees: list[str] | Keep = KEEP
+    type: IssueType | Keep | None = KEEP
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,18 @@ Every action goes through the same functions as the API, so `updated_at` and web
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 from fastapi import Depends, FastAPI, Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from connectors.sandbox.github import checklist, issues
 from connectors.sandbox.github.control import PERSON
 from connectors.sandbox.github.model import Issue, IssueEdit, Milestone, Refusal, Repo, not_found
 from connectors.sandbox.github.state import Store
+from connectors.sandbox.switches import environment, read_form
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent), autoescape=True, undefined=StrictUndefined, auto_reload=False
-)
+TEMPLATES = environment()
 Form = dict[str, str]
-
-
-async def read_form(request: Request) -> Form:
-    """The fields of a form, the last of each name."""
-    body = (await request.body()).decode("utf-8", "replace")
-    return {name: values[-1] for name, values in parse_qs(body, keep_blank_values=True).items()}
 
 
 def show(template: str, status: int = 200, **values: Any) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.sandbox.github.model import Comment, Delivery, Hook, Issue, Label, Milestone, Repo, node_id
+from connectors.sandbox.github.model import Comment, Delivery, Hook, Issue, IssueType, Label, Milestone, Repo, node_id
 
 Json = dict[str, Any]
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
@@ -123,7 +123,7 @@ class Render:
     def repo_url(self, repo: Repo) -> str:
         return f"{self.api}/repos/{repo.full_name}"
 
-    def repo(self, repo: Repo, can_write: bool = True) -> Json:
+    def repo(self, repo: Repo, can_push: bool = True) -> Json:
         url, html = self.repo_url(repo), f"{self.origin}/{repo.full_name}"
         host = self.origin.split("://", 1)[1]
         links = {f"{name}_url": f"{url}/{tail}" for name, tail in REPO_LINKS.items()}
@@ -170,18 +170,18 @@ class Render:
             "created_at": stamp(repo.created_at),
             "updated_at": stamp(repo.created_at),
             "permissions": {
-                "admin": can_write,
-                "maintain": can_write,
-                "push": can_write,
-                "triage": can_write,
+                "admin": can_push,
+                "maintain": can_push,
+                "push": can_push,
+                "triage": can_push,
                 "pull": True,
             },
         }
 
-    def full_repo(self, repo: Repo, can_write: bool) -> Json:
+    def full_repo(self, repo: Repo, can_push: bool) -> Json:
         """`GET /repos/{owner}/{repo}`: adds what only that answer has."""
         organization = self.user(repo.owner, "Organization")
-        return {**self.repo(repo, can_write), "organization": organization, "network_count": 0, "subscribers_count": 0}
+        return {**self.repo(repo, can_push), "organization": organization, "network_count": 0, "subscribers_count": 0}
 
     def label(self, label: Label) -> Json:
         return {
@@ -193,6 +193,22 @@ class Render:
             "default": False,
             "description": label.description,
         }
+
+    def type(self, one: IssueType) -> Json:
+        return {
+            "id": one.id,
+            "node_id": one.node_id,
+            "name": one.name,
+            "description": one.description,
+            "color": one.color,
+            "created_at": stamp(one.created_at),
+            "updated_at": stamp(one.created_at),
+            "is_enabled": True,
+        }
+
+    def moved_to(self, issue: Issue, below: str = "") -> str:
+        """Where an issue is now, and what is `below` it, by an id that outlasts names, as GitHub redirects."""
+        return f"{self.api}/repositories/{issue.repo.id}/issues/{issue.number}{below}"
 
     def milestone(self, milestone: Milestone) -> Json:
         url = f"{self.repo_url(milestone.repo)}/milestones/{milestone.number}"
@@ -256,7 +272,7 @@ class Render:
             "closed_at": maybe_stamp(issue.closed_at),
             "closed_by": self.user(issue.closed_by) if issue.closed_by else None,
             "author_association": "MEMBER",
-            "type": None,
+            "type": self.type(issue.type) if issue.type else None,
             "performed_via_github_app": None,
             "reactions": self.reactions(url),
             "sub_issues_summary": {

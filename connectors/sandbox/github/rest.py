@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,12 +54,20 @@ def root(call: Call) -> Answer:
 
 
 def repository(call: Call) -> Answer:
-    return Answer(call.render.full_repo(call.repo, call.can_write))
+    return Answer(call.render.full_repo(call.repo, call.can_push))
 
 
 def issue_types(call: Call) -> Answer:
-    """The box has no issue types, as a repository outside an organisation with types has none."""
-    return call.page([], lambda one: one) if call.repo else Answer([])
+    """All of them, unpaged. Without any: what a repository answers whose owner has none is not documented."""
+    call.repo  # noqa: B018 - 404 when it is not there
+    return Answer([call.render.type(one) for one in call.store.types])
+
+
+def owner_types(call: Call) -> Answer:
+    """404 without any, as users who are no organisation get it."""
+    if not call.store.types:
+        raise not_found()
+    return Answer([call.render.type(one) for one in call.store.types])
 
 
 # Labels
@@ -193,10 +202,19 @@ def _wanted(call: Call, issue: Issue) -> bool:
         return False
     if assignee and assignee != ("*" if issue.assignees else "none") and assignee not in issue.assignees:
         return False
+    if (wanted := call.query("type")) and not _typed(issue, wanted):
+        return False
     if call.query("creator") and call.query("creator") != issue.author:
         return False
     held = {label.name.lower() for label in issue.labels}
     return all(name.strip().lower() in held for name in call.query("labels").split(",") if name.strip())
+
+
+def _typed(issue: Issue, wanted: str) -> bool:
+    """`*` is any type, `none` no type, and else its name."""
+    if wanted in {"*", "none"}:
+        return (issue.type is None) == (wanted == "none")
+    return issue.type is not None and issue.type.name == wanted
 
 
 def _milestone_of(call: Call, number: Any) -> Milestone:
@@ -209,12 +227,17 @@ def _milestone_of(call: Call, number: Any) -> Milestone:
 
 
 def _issue_edit(call: Call) -> IssueEdit:
+    """What the body asks for, less what is dropped for want of push access (OpenAPI, create and update an issue)."""
     fields = Fields.of("Issue", call.json())
     title, body = fields.words("title"), fields.text("body")
     state = fields.choice("state", STATES)
     reason = fields.choice("state_reason", (*CLOSED_REASONS, "reopened"))
-    fields.text("type")  # The box has no types: accepted and ignored, as for users without push access.
+    kind = fields.text("type")
     fields.number("duplicate_issue_id")
+    texts = IssueEdit(title, body, KEEP if state is None else state, None if reason is KEEP else reason)
+    issues.check(texts)  # before labels are made for an issue that will not be
+    if not call.can_push:
+        return texts
     asked = fields.data.get("milestone", KEEP)
     milestone = asked if asked is None or asked is KEEP else _milestone_of(call, asked)
     assignees, single = fields.names("assignees", "login"), fields.text("assignee")
@@ -222,15 +245,8 @@ def _issue_edit(call: Call) -> IssueEdit:
         assignees = [single] if single else []
     names = fields.names("labels")
     labels: list[Label] | Keep = KEEP if names is KEEP else call.store.labels_named(call.repo, names, call.by)
-    return IssueEdit(
-        title,
-        body,
-        KEEP if state is None else state,
-        None if reason is KEEP else reason,
-        milestone,
-        labels,
-        assignees,
-    )
+    typed = call.store.type_named(kind) if isinstance(kind, str) else kind
+    return replace(texts, milestone=milestone, labels=labels, assignees=assignees, type=typed)
 
 
 def create_issue(call: Call) -> Answer:
@@ -249,6 +265,7 @@ def get_issue(call: Call) -> Answer:
 
 def edit_issue(call: Call) -> Answer:
     issue = _issue(call)
+    call.check_own(issue)
     return Answer(call.render.issue(issues.edit(call.store, issue, _issue_edit(call), call.by)))
 
 
@@ -379,6 +396,7 @@ def remove_blocked_by(call: Call) -> Answer:
 
 REPO = "/repos/{owner}/{repo}"
 ISSUE = f"{REPO}/issues/{{number:int}}"
+BY_ID = "/repositories/{repo_id:int}"  # the same repository, as redirects name it
 MILESTONE = f"{REPO}/milestones/{{number:int}}"
 LABEL = f"{REPO}/labels/{{name:path}}"
 
@@ -389,6 +407,7 @@ ROUTES = [
     Route("GET", "/versions", versions),
     Route("GET", REPO, repository),
     Route("GET", f"{REPO}/issue-types", issue_types),
+    Route("GET", "/orgs/{org}/issue-types", owner_types),
     Route("GET", f"{REPO}/labels", list_labels),
     Route("POST", f"{REPO}/labels", create_label),
     Route("GET", LABEL, get_label),
@@ -400,15 +419,15 @@ ROUTES = [
     Route("PATCH", MILESTONE, edit_milestone),
     Route("DELETE", MILESTONE, delete_milestone),
     Route("GET", f"{REPO}/issues", list_issues),
-    Route("POST", f"{REPO}/issues", create_issue),
+    Route("POST", f"{REPO}/issues", create_issue, push=False),
     Route("GET", ISSUE, get_issue),
-    Route("PATCH", ISSUE, edit_issue),
+    Route("PATCH", ISSUE, edit_issue, push=False),
     Route("GET", f"{ISSUE}/labels", issue_labels),
     Route("POST", f"{ISSUE}/labels", add_issue_labels),
     Route("PUT", f"{ISSUE}/labels", set_issue_labels),
     Route("DELETE", f"{ISSUE}/labels/{{name:path}}", remove_issue_label),
     Route("GET", f"{ISSUE}/comments", list_comments),
-    Route("POST", f"{ISSUE}/comments", create_comment),
+    Route("POST", f"{ISSUE}/comments", create_comment, push=False),
     Route("GET", f"{ISSUE}/sub_issues", list_sub_issues),
     Route("POST", f"{ISSUE}/sub_issues", add_sub_issue, alone=True),
     Route("DELETE", f"{ISSUE}/sub_issue", remove_sub_issue),

@@ -1,4 +1,8 @@
-"""The part of GitHub's GraphQL schema that the box serves; every name and type in it is GitHub's own."""
+"""The part of GitHub's GraphQL schema that the box serves; every name and type in it is GitHub's own.
+
+The schema that npm has (`@octokit/graphql-schema`) is older than what GitHub's GraphQL reference documents: issue types
+and dependencies are in the reference alone.
+"""
 
 SDL = """
 scalar BigInt
@@ -58,6 +62,15 @@ type Organization implements Actor & Node & RepositoryOwner {
   url: URI!
 }
 type RateLimit { cost: Int! limit: Int! nodeCount: Int! remaining: Int! resetAt: DateTime! used: Int! }
+enum IssueTypeColor { BLUE GRAY GREEN ORANGE PINK PURPLE RED YELLOW }
+type IssueType implements Node {
+  color: IssueTypeColor!
+  description: String
+  id: ID!
+  isEnabled: Boolean!
+  name: String!
+}
+type IssueDependenciesSummary { blockedBy: Int! blocking: Int! totalBlockedBy: Int! totalBlocking: Int! }
 type SubIssuesSummary { completed: Int! percentCompleted: Int! total: Int! }
 
 type Repository implements Node {
@@ -121,6 +134,8 @@ type Label implements Node {
 type Issue implements Labelable & Node {
   assignees(after: String, before: String, first: Int, last: Int): UserConnection!
   author: Actor
+  blockedBy(after: String, before: String, first: Int, last: Int): IssueConnection!
+  blocking(after: String, before: String, first: Int, last: Int): IssueConnection!
   body: String!
   closed: Boolean!
   closedAt: DateTime
@@ -128,6 +143,8 @@ type Issue implements Labelable & Node {
   databaseId: Int
   fullDatabaseId: BigInt
   id: ID!
+  issueDependenciesSummary: IssueDependenciesSummary!
+  issueType: IssueType
   labels(after: String, before: String, first: Int, last: Int, orderBy: LabelOrder): LabelConnection
   locked: Boolean!
   milestone: Milestone
@@ -153,16 +170,27 @@ type Query {
 }
 
 type Mutation {
+  addBlockedBy(input: AddBlockedByInput!): AddBlockedByPayload
   addLabelsToLabelable(input: AddLabelsToLabelableInput!): AddLabelsToLabelablePayload
   addSubIssue(input: AddSubIssueInput!): AddSubIssuePayload
   closeIssue(input: CloseIssueInput!): CloseIssuePayload
   createIssue(input: CreateIssueInput!): CreateIssuePayload
   createLabel(input: CreateLabelInput!): CreateLabelPayload
   deleteIssue(input: DeleteIssueInput!): DeleteIssuePayload
+  removeBlockedBy(input: RemoveBlockedByInput!): RemoveBlockedByPayload
   removeSubIssue(input: RemoveSubIssueInput!): RemoveSubIssuePayload
   reopenIssue(input: ReopenIssueInput!): ReopenIssuePayload
   reprioritizeSubIssue(input: ReprioritizeSubIssueInput!): ReprioritizeSubIssuePayload
+  transferIssue(input: TransferIssueInput!): TransferIssuePayload
   updateIssue(input: UpdateIssueInput!): UpdateIssuePayload
+}
+input AddBlockedByInput { blockingIssueId: ID! clientMutationId: String issueId: ID! }
+input RemoveBlockedByInput { blockingIssueId: ID! clientMutationId: String issueId: ID! }
+input TransferIssueInput {
+  clientMutationId: String
+  createLabelsIfMissing: Boolean = false
+  issueId: ID!
+  repositoryId: ID!
 }
 input AddLabelsToLabelableInput { clientMutationId: String labelIds: [ID!]! labelableId: ID! }
 input AddSubIssueInput {
@@ -219,6 +247,9 @@ input UpdateIssueInput {
   state: IssueState
   title: String
 }
+type AddBlockedByPayload { blockingIssue: Issue clientMutationId: String issue: Issue }
+type RemoveBlockedByPayload { blockingIssue: Issue clientMutationId: String issue: Issue }
+type TransferIssuePayload { clientMutationId: String issue: Issue }
 type AddLabelsToLabelablePayload { clientMutationId: String labelable: Labelable }
 type AddSubIssuePayload { clientMutationId: String issue: Issue subIssue: Issue }
 type CloseIssuePayload { clientMutationId: String issue: Issue }

@@ -18,10 +18,12 @@ from connectors.sandbox.github.model import (
     KEEP,
     LABEL_MAX,
     LABEL_TEXT_MAX,
+    LABELS_PER_ISSUE,
     TITLE_MAX,
     Event,
     Hook,
     Issue,
+    IssueType,
     Label,
     Milestone,
     MilestoneEdit,
@@ -32,6 +34,7 @@ from connectors.sandbox.github.model import (
 )
 from connectors.sandbox.kit import Clock
 
+TYPE_COLORS = ("yellow", "red", "blue", "purple", "green", "gray", "orange", "pink")
 PACIFIC = ZoneInfo("America/Los_Angeles")
 Listener = Callable[[Sequence[Event], str], None]
 
@@ -52,7 +55,9 @@ def check_length(resource: str, field_name: str, text: str | None, limit: int) -
 class Store:
     """All that the box remembers. `listener` gets the events of a session, with the address it came in by."""
 
-    def __init__(self, clock: Clock, paths: Sequence[str] = (), listener: Listener | None = None) -> None:
+    def __init__(
+        self, clock: Clock, paths: Sequence[str] = (), listener: Listener | None = None, types: Sequence[str] = ()
+    ) -> None:
         self._clock = clock
         self._lock = threading.RLock()
         self.listener = listener
@@ -65,8 +70,11 @@ class Store:
         # Real issue ids have outgrown 32 bits, so GraphQL's databaseId can't hold them; and they are not the numbers.
         self._issue_ids = itertools.count(3_600_000_001)
         self.other_ids = itertools.count(520_000_001)
-        self.nodes: dict[str, Repo | Issue | Milestone | Label] = {}
+        self.nodes: dict[str, Repo | Issue | Milestone | Label | IssueType] = {}
         self.issues_by_id: dict[int, Issue] = {}
+        colors = itertools.cycle(TYPE_COLORS)
+        self.types = [IssueType(410 + n, name, next(colors), self.now()) for n, name in enumerate(types)]
+        self.nodes |= {one.node_id: one for one in self.types}
         for path in paths:
             self._add_repo(*path.split("/", 1))
 
@@ -83,6 +91,10 @@ class Store:
 
     def now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
+
+    def exactly(self) -> float:
+        """The time in seconds since 1970, with its fractions."""
+        return self._clock.now().timestamp()
 
     def emit(self, event: Event) -> None:
         self._events.append(event)
@@ -107,6 +119,19 @@ class Store:
     def repos(self) -> list[Repo]:
         return sorted(self._repos.values(), key=lambda repo: repo.full_name.lower())
 
+    def repo_by_id(self, number: int) -> Repo:
+        found = next((repo for repo in self._repos.values() if repo.id == number), None)
+        if not found:
+            raise not_found()
+        return found
+
+    def type_named(self, name: str) -> IssueType:
+        """Raises 422: an unknown name is `invalid`, the empty one too."""
+        found = next((one for one in self.types if one.name == name), None)
+        if not found:
+            raise invalid("Issue", "type", "invalid", value=name)
+        return found
+
     # Labels
 
     def label(self, repo: Repo, name: str) -> Label:
@@ -122,6 +147,7 @@ class Store:
             raise invalid("Label", "name", "already_exists")
         self._check_label(name, color, description)
         label = Label(repo, next(self._label_ids), name, (color or "ededed").lower(), description or None)
+        label.born = self.exactly()
         repo.labels[name.lower()] = label
         self.nodes[label.node_id] = label
         self.emit(Event("label", "created", repo, by, label))
@@ -160,7 +186,13 @@ class Store:
         self.emit(Event("label", "deleted", label.repo, by, label))
 
     def labels_named(self, repo: Repo, names: Sequence[str], by: str) -> list[Label]:
-        """Labels by name, each once, in the order given; a missing one is made, as GitHub does for pushers."""
+        """Labels by name, each once, in the order given; a missing one is made, as GitHub does for pushers. 422
+        for too many or one that can't be, and then none is made.
+        """
+        if len({name.lower() for name in names}) > LABELS_PER_ISSUE:
+            raise invalid("Issue", "labels", "custom", message=f"labels is over the limit of {LABELS_PER_ISSUE}")
+        for name in names:
+            self._check_label(name, None, None)
         found: dict[str, Label] = {}
         for name in names:
             key = name.lower()
@@ -196,6 +228,7 @@ class Store:
         milestone = Milestone(repo, next(self._milestone_ids), repo.last_milestone, edit.title, by, now, now)
         milestone.description = None if edit.description is KEEP else edit.description or None
         milestone.due_on = floor_due(edit.due_on) if isinstance(edit.due_on, datetime) else None
+        milestone.born = self.exactly()
         repo.milestones[milestone.number] = milestone
         self.nodes[milestone.node_id] = milestone
         self.emit(Event("milestone", "created", repo, by, milestone))
@@ -264,7 +297,8 @@ class Store:
 
     def add_hook(self, repo: Repo, url: str, events: Sequence[str]) -> Hook:
         now = self.now()
-        hook = Hook(repo, next(self.other_ids), url, now, now, events=list(dict.fromkeys(events)))
+        wanted = list(dict.fromkeys(events))
+        hook = Hook(repo, next(self.other_ids), url, now, now, events=wanted, born=self.exactly())
         repo.hooks[hook.id] = hook
         return hook
 

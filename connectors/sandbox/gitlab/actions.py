@@ -44,7 +44,7 @@ def _anytime(store: Store, issue: Issue, command: Command, done: Fields) -> None
 
 def _later(store: Store, issue: Issue, command: Command, done: Fields) -> None:
     match command.name:
-        case "close" | "reopen":
+        case "close" | "reopen" if (issue.state == "opened") == (command.name == "close"):
             done["state_event"] = command.name
         case "title" if command.argument:
             done["title"] = command.argument
@@ -81,7 +81,7 @@ def _numbered(store: Store, issue: Issue, argument: str) -> Issue | None:
 def _known_labels(store: Store, issue: Issue, argument: str) -> list[str]:
     """A quick action makes no labels: unknown ones are passed over."""
     asked = [quoted or plain for quoted, plain in re.findall(r'~?"([^"]+)"|~?([^\s~"]+)', argument)]
-    known = {x.name for x in store.labels.values() if x.owner is issue.owner}
+    known = {x.name for x in store.labels_of(issue.owner)}
     return [name for name in asked if name in known]
 
 

@@ -2,7 +2,8 @@
 
 Rules from GitLab's "Webhooks" and "Webhook events" pages and `WebHookService`: `Issue Hook` carries issues
 (`object_kind: issue`) and other work items (`work_item`); confidential ones go only to hooks that ask for them;
-`Milestone Hook` tells of create, close and reopen, never of edits; a group's epics reach no project's hook.
+`Milestone Hook`, since 18.2, tells of create, close, reopen and delete, never of edits. A group's hooks (Premium) hear
+of all below it too, and they alone of its epics.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import hmac
 import json
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from connectors.sandbox.gitlab import render
-from connectors.sandbox.gitlab.records import Group, Hook, HookEvent, Issue, Label, Milestone, Project, Refused
-from connectors.sandbox.gitlab.state import Snapshot, Store
+from connectors.sandbox.gitlab.records import Group, Hook, HookEvent, Issue, Label, Milestone, Owner, Project, Refused
+from connectors.sandbox.gitlab.rules import Snapshot
+from connectors.sandbox.gitlab.state import Store
 from connectors.sandbox.kit import HookSender
 
 FAILURES_TO_PAUSE, FAILURES_TO_STOP = 4, 40
@@ -28,7 +31,7 @@ CALLS_A_MINUTE = 5  # resends and tests, each
 
 
 class Hooks:
-    """Listens to a store and sends what its projects' hooks ask for."""
+    """Listens to a store and sends what hooks ask for."""
 
     def __init__(self, store: Store, sender: HookSender) -> None:
         self._store = store
@@ -43,19 +46,19 @@ class Hooks:
 
     # Hooks themselves
 
-    def of(self, project: Project) -> list[Hook]:
+    def of(self, owner: Owner) -> list[Hook]:
         with self._store.lock:
-            return [h for h in self._all.values() if h.project is project]
+            return [h for h in self._all.values() if h.owner is owner]
 
-    def get(self, project: Project, hook_id: int) -> Hook:
+    def get(self, owner: Owner, hook_id: int) -> Hook:
         found = self._all.get(hook_id)
-        if not found or found.project is not project:
+        if not found or found.owner is not owner:
             raise Refused(404, {"message": "404 Not found"})
         return found
 
-    def add(self, project: Project, url: str) -> Hook:
+    def add(self, owner: Owner, url: str) -> Hook:
         with self._store.lock:
-            made = Hook(self._store.new_id(), project, url, str(uuid.uuid4()), self._store.clock.now())
+            made = Hook(self._store.new_id(), owner, url, str(uuid.uuid4()), self._store.clock.now())
             self._all[made.id] = made
             return made
 
@@ -65,7 +68,7 @@ class Hooks:
 
     def shown(self, hook: Hook) -> dict[str, Any]:
         status, until = self._health(hook)
-        return render.hook(hook, status, until)
+        return render.hook(self._store, hook, status, until)
 
     # What was sent
 
@@ -88,26 +91,26 @@ class Hooks:
 
     def resend(self, event: HookEvent) -> str:
         """Send the same body under the same Idempotency-Key, wait for the answer, give its status."""
-        self._spend(f"resend {event.hook.id}")
+        self._spend(f"resend {event.hook.owner.id}")
         return self._wait(self._send(event.hook, event.trigger, event.body, event.key, event.headers["X-Gitlab-Event"]))
 
     def test(self, hook: Hook, switch: str) -> str:
-        """A call with an example made of the project's newest object; gives the answer's status. Refused: 422."""
-        self._spend(f"test {hook.id}")
+        """A call with an example made of the place's newest object; gives the answer's status. Refused: 422."""
+        self._spend(f"test {hook.owner.id}")
         with self._store.lock:
             if switch == "milestone_events":
-                milestones = self._store.milestones_of(hook.project)
+                milestones = self._store.milestones_of(hook.owner)
                 if not milestones:
                     raise Refused(422, {"message": "Ensure the project has milestones."})
                 event = self._send(hook, "milestone_hooks", self._milestone_body(milestones[-1], "create"))
             elif switch in ("issues_events", "confidential_issues_events"):
-                issues = self._store.issues_of(hook.project)
+                issues = self._store.issues_of(hook.owner, below=True)
                 if not issues:
                     raise Refused(422, {"message": "Ensure the project has issues."})
                 trigger = "issue_hooks" if switch == "issues_events" else "confidential_issue_hooks"
                 event = self._send(hook, trigger, self._issue_body(issues[-1], None, {}, {}))
             else:
-                body = {"object_kind": "push", "event_name": "push", **self._project_part(hook.project), "commits": []}
+                body = {"object_kind": "push", "event_name": "push", **self._place(hook.owner), "commits": []}
                 event = self._send(hook, "push_hooks", json.dumps(body).encode())
         return self._wait(event)
 
@@ -143,21 +146,20 @@ class Hooks:
     # Sending
 
     def _issue_changed(self, issue: Issue, action: str, before: Snapshot, after: Snapshot) -> None:
-        if isinstance(issue.owner, Group):
-            return
         trigger, switch = "issue_hooks", "issues_events"
         if issue.confidential:
             trigger, switch = "confidential_issue_hooks", "confidential_issues_events"
         self._tell(issue.owner, switch, trigger, lambda: self._issue_body(issue, action, before, after))
 
     def _milestone_changed(self, milestone: Milestone, action: str) -> None:
-        if isinstance(milestone.owner, Project):
-            self._tell(
-                milestone.owner, "milestone_events", "milestone_hooks", lambda: self._milestone_body(milestone, action)
-            )
+        if self._store.since(18, 2):
+            body = partial(self._milestone_body, milestone, action)
+            self._tell(milestone.owner, "milestone_events", "milestone_hooks", body)
 
-    def _tell(self, project: Project, switch: str, trigger: str, body: Any) -> None:
-        for hook in self.of(project):
+    def _tell(self, owner: Owner, switch: str, trigger: str, body: Callable[[], bytes]) -> None:
+        above: list[Owner] = [*(owner.group if isinstance(owner, Project) else owner).ancestors]
+        hearing = [*([owner] if isinstance(owner, Project) else []), *(above if self._store.premium else [])]
+        for hook in [hook for place in hearing for hook in self.of(place)]:
             if hook.switches.get(switch) and self._health(hook)[0] == "executable":
                 self._send(hook, trigger, body())
 
@@ -186,13 +188,17 @@ class Hooks:
             masked = dict.fromkeys(secret, "[REDACTED]")
             event = HookEvent(store.new_id(), hook, trigger, body, key, headers | masked, now)
             self._events.append(event)
-            self._sender.post(hook.url, body, headers | secret, partial(self._answered, event))
+            done = partial(self._answered, event)
+            self._sender.post(hook.url, body, headers | secret, done, headers["X-Gitlab-Event"])
         return event
 
     def _answered(self, event: HookEvent, status: int) -> None:
         with self._store.lock:
-            failures = 0 if 200 <= status < 400 else self._failing.get(event.hook.id, (0, None))[0] + 1
-            self._failing[event.hook.id] = (failures, event.created_at)
+            if 200 <= status < 400:
+                self._failing.pop(event.hook.id, None)
+            elif self._health(event.hook)[0] == "executable":  # what fails while it is off counts no more
+                failures = self._failing.get(event.hook.id, (0, None))[0] + 1
+                self._failing[event.hook.id] = (failures, self._store.clock.now())
             self._answers[event.id] = status
 
     # Bodies
@@ -207,7 +213,7 @@ class Hooks:
             "iid": issue.iid,
             "title": issue.title,
             "description": issue.description,
-            "project_id": issue.owner.id,
+            "project_id": issue.owner.id if isinstance(issue.owner, Project) else None,
             "author_id": 1,
             "assignee_id": 1 if issue.assigned else None,
             "assignee_ids": [1] if issue.assigned else [],
@@ -245,7 +251,7 @@ class Hooks:
             "object_kind": kind,
             "event_type": f"confidential_{kind}" if issue.confidential else kind,
             "user": {**self._user(), "id": 1},
-            **self._project_part(issue.owner),
+            **self._place(issue.owner),
             "object_attributes": attributes,
             "labels": labels,
             "changes": _changes(before, after),
@@ -259,7 +265,7 @@ class Hooks:
         body = {
             "object_kind": "milestone",
             "event_type": "milestone",
-            **self._project_part(milestone.owner),
+            "project": self._place(milestone.owner)["project"],  # no repository (`Gitlab::DataBuilder::Milestone`)
             "object_attributes": {
                 "id": milestone.id,
                 "iid": milestone.iid,
@@ -270,7 +276,7 @@ class Hooks:
                 "updated_at": _stamp(milestone.updated_at),
                 "due_date": render.day(milestone.due_date),
                 "start_date": render.day(milestone.start_date),
-                "project_id": milestone.owner.id,
+                "group_id" if isinstance(milestone.owner, Group) else "project_id": milestone.owner.id,
             },
             "action": action,
         }
@@ -279,7 +285,10 @@ class Hooks:
     def _user(self) -> dict[str, Any]:
         return {"name": "Administrator", "username": "root", "avatar_url": None, "email": "[REDACTED]"}
 
-    def _project_part(self, project: Project | Group) -> dict[str, Any]:
+    def _place(self, project: Owner) -> dict[str, Any]:
+        """A group's things have no project (`Gitlab::DataBuilder::Issuable`)."""
+        if isinstance(project, Group):
+            return {"project": None, "repository": None}
         shown = {
             "id": project.id,
             "name": project.path.rpartition("/")[2],
@@ -317,13 +326,13 @@ def _label(label: Label) -> dict[str, Any]:
         "id": label.id,
         "title": label.name,
         "color": label.color,
-        "project_id": label.owner.id,
+        "project_id": label.owner.id if isinstance(label.owner, Project) else None,
         "created_at": _stamp(label.created_at),
         "updated_at": _stamp(label.created_at),
         "template": False,
         "description": label.description,
-        "type": "ProjectLabel",
-        "group_id": None,
+        "type": "ProjectLabel" if isinstance(label.owner, Project) else "GroupLabel",
+        "group_id": label.owner.id if isinstance(label.owner, Group) else None,
     }
 
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader
 
 from connectors.sandbox.gitlab import render, text
-from connectors.sandbox.gitlab.records import Fields, Group, Issue, Milestone, Owner, Refused
+from connectors.sandbox.gitlab.records import Fields, Group, Issue, Milestone, Owner, Project, Refused
 from connectors.sandbox.gitlab.state import Store
+from connectors.sandbox.switches import environment, read_form
 
-_HERE = Path(__file__).parent
-_TEMPLATES = Environment(loader=FileSystemLoader([_HERE, _HERE.parent]), autoescape=True, trim_blocks=True)
+_TEMPLATES = environment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +39,7 @@ class Progress:
     total: int
 
 
-async def _form(request: Request) -> dict[str, str]:
-    read = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    return {name: values[-1] for name, values in read.items()}
-
-
-Form = Annotated[dict[str, str], Depends(_form)]
+Form = Annotated[dict[str, str], Depends(read_form)]
 
 
 def routes(store: Store) -> APIRouter:
@@ -56,7 +49,7 @@ def routes(store: Store) -> APIRouter:
     def projects() -> str:
         with store.lock:
             shown = sorted(store.projects.values(), key=lambda p: p.path)
-            groups = [g for g in store.groups.values() if any(i.owner is g for i in store.issues.values())]
+            groups = sorted(store.groups.values(), key=lambda g: g.path) if store.premium else []
             return _page("projects.html", projects=shown, groups=groups)
 
     @router.get("/{path:path}", response_class=HTMLResponse)
@@ -110,7 +103,17 @@ def _fields(store: Store, owner: Owner, form: dict[str, str]) -> Fields:
     if "milestone" in form:
         found = store.milestones.get(int(form["milestone"])) if form["milestone"].isdigit() else None
         fields["milestone"] = found if found in store.milestones_of(owner, ancestors=True) else None
+    if "parent" in form:
+        parent = store.issues.get(int(form["parent"])) if form["parent"].isdigit() else None
+        fields["parent"] = parent if parent in _epics_above(store, owner) else None
     return fields
+
+
+def _epics_above(store: Store, owner: Owner) -> list[Issue]:
+    """The epics that an issue of the project can be put under by mouse: those of its groups."""
+    if not isinstance(owner, Project) or not store.premium:
+        return []
+    return [i for i in store.issues.values() if i.type == "Epic" and i.owner in owner.group.ancestors]
 
 
 def _change(store: Store, issue: Issue, form: dict[str, str]) -> None:
@@ -153,6 +156,7 @@ def _issue_page(store: Store, issue: Issue) -> str:
         issue=issue,
         lines=_lines(issue.description),
         milestones=store.milestones_of(issue.owner, ancestors=True),
+        epics=_epics_above(store, issue.owner) if issue.type == "Issue" else [],
         home=f"/{'groups/' if isinstance(issue.owner, Group) else ''}{quote(issue.owner.path)}",
         address=_addresser(store),
         reference=render.reference(issue),
@@ -180,4 +184,4 @@ def _lines(description: str | None) -> list[Line]:
 
 
 def _page(template: str, **values: object) -> str:
-    return _TEMPLATES.get_template(template).render(**values)
+    return _TEMPLATES.get_template(f"gitlab/{template}").render(**values)

@@ -20,6 +20,12 @@ class NotAllowed(Exception):
     """A rule of work items was broken. GraphQL answers it in the payload's `errors`, with HTTP 200."""
 
 
+class NotAvailable(Exception):
+    """What the licence or the role does not give. GraphQL answers it as if the thing were not there, as an error of the
+    whole document (`raise_resource_not_available_error!`).
+    """
+
+
 @dataclass(slots=True, eq=False)
 class Group:
     id: int
@@ -124,7 +130,7 @@ class Link:
 @dataclass(slots=True, eq=False)
 class Hook:
     id: int
-    project: Project
+    owner: Owner
     url: str
     uuid: str
     created_at: datetime

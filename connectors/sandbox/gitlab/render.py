@@ -6,18 +6,25 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.sandbox.gitlab import text
-from connectors.sandbox.gitlab.records import Group, Hook, Issue, Label, Link, Milestone, Note, Project
+from connectors.sandbox.gitlab.records import Group, Hook, Issue, Label, Link, Milestone, Note, Owner, Project
 from connectors.sandbox.gitlab.state import Store
 
 Json = dict[str, Any]
 
-# Every switch a project hook has; all but `push_events` are off unless asked for.
+# Every switch that a hook has; all but `push_events` are off unless asked for.
 SWITCHES = (
     "push_events", "tag_push_events", "merge_requests_events", "repository_update_events", "issues_events",
     "confidential_issues_events", "note_events", "confidential_note_events", "pipeline_events", "wiki_page_events",
     "deployment_events", "feature_flag_events", "job_events", "releases_events", "milestone_events", "emoji_events",
     "resource_access_token_events", "vulnerability_events",
 )  # fmt: skip
+
+GROUP_SWITCHES = ("subgroup_events", "member_events", "project_events")
+
+
+def switches(owner: Owner) -> tuple[str, ...]:
+    """What a hook of that place can be told of."""
+    return (*SWITCHES, *GROUP_SWITCHES) if isinstance(owner, Group) else SWITCHES
 
 
 def moment(value: datetime | None) -> str | None:
@@ -43,21 +50,23 @@ def milestone_url(store: Store, milestone: Milestone) -> str:
     return f"{store.origin}/{prefix}{milestone.owner.path}/-/milestones/{milestone.iid}"
 
 
-def user(store: Store) -> Json:
-    """The one user there is."""
+def user(store: Store, bot: tuple[int, str] | None = None) -> Json:
+    """The one person there is, or the bot of a project or group access token, by its id and name."""
+    number, name = bot or (1, "root")
     return {
-        "id": 1,
-        "username": "root",
+        "id": number,
+        "username": name,
         "public_email": "",
-        "name": "Administrator",
+        "name": name if bot else "Administrator",
         "state": "active",
         "locked": False,
         "avatar_url": None,
-        "web_url": f"{store.origin}/root",
+        "web_url": f"{store.origin}/{name}",
     }
 
 
-def project(store: Store, one: Project) -> Json:
+def project(store: Store, one: Project, level: int) -> Json:
+    """As a user of that access level sees it."""
     name = one.path.rpartition("/")[2]
     group = one.group
     return {
@@ -85,7 +94,7 @@ def project(store: Store, one: Project) -> Json:
             "avatar_url": None,
             "web_url": f"{store.origin}/groups/{group.path}",
         },
-        "permissions": {"project_access": {"access_level": 40, "notification_level": 3}, "group_access": None},
+        "permissions": {"project_access": {"access_level": level, "notification_level": 3}, "group_access": None},
     }
 
 
@@ -105,12 +114,12 @@ def group(store: Store, one: Group) -> Json:
     }
 
 
-def namespace(store: Store, one: Group) -> Json:
-    """`plan` is what tells Free from Premium without trying."""
+def namespace(store: Store, one: Group, planned: bool) -> Json:
+    """`plan` tells Free from Premium without trying, where it is shown."""
     shown = group(store, one)
     names = ("id", "name", "path", "full_path", "parent_id", "web_url")
-    plan = "premium" if store.premium else "free"
-    return {**{name: shown[name] for name in names}, "kind": "group", "avatar_url": None, "plan": plan}
+    told: Json = {**{name: shown[name] for name in names}, "kind": "group", "avatar_url": None}
+    return told | ({"plan": store.plan} if planned else {})
 
 
 def milestone(store: Store, one: Milestone) -> Json:
@@ -289,9 +298,11 @@ def note(store: Store, one: Note, on: Issue) -> Json:
     }
 
 
-def hook(one: Hook, alert_status: str, disabled_until: datetime | None) -> Json:
-    """A hook without its secrets, which GitLab never answers."""
+def hook(store: Store, one: Hook, alert_status: str, disabled_until: datetime | None) -> Json:
+    """A hook without its secrets, which GitLab never answers; since 19.0 it says whether there are any."""
+    present = {"token_present": bool(one.token), "signing_token_present": bool(one.signing_token)}
     return {
+        **(present if store.since(19, 0) else {}),
         "id": one.id,
         "url": one.url,
         "name": one.name,
@@ -304,7 +315,7 @@ def hook(one: Hook, alert_status: str, disabled_until: datetime | None) -> Json:
         "branch_filter_strategy": "wildcard",
         "custom_webhook_template": None,
         "custom_headers": [],
-        "project_id": one.project.id,
+        "group_id" if isinstance(one.owner, Group) else "project_id": one.owner.id,
         "enable_ssl_verification": one.switches.get("enable_ssl_verification", True),
-        **{name: one.switches.get(name, name == "push_events") for name in SWITCHES},
+        **{name: one.switches.get(name, name == "push_events") for name in switches(one.owner)},
     }

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from connectors.sandbox.gitlab import render
+from connectors.sandbox.gitlab.access import OWNER, Access, Token
 from connectors.sandbox.gitlab.records import Milestone, MilestoneFields, Owner, Refused
 from connectors.sandbox.gitlab.state import Store
 from connectors.sandbox.gitlab.web import Params, paged, params
 
 Asked = Annotated[Params, Depends(params)]
 
-VERSION = {"version": "19.0.0-sandbox", "revision": "0000000"}
 KAS = {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None}
 
 
@@ -33,68 +33,111 @@ def owner(store: Store, kind: str, ref: str) -> Owner:
     return store.project(unquote(ref)) if kind == "projects" else store.group(unquote(ref))
 
 
-def routes(store: Store) -> APIRouter:
+def version(store: Store) -> dict[str, Any]:
+    return {"version": f"{store.version}-sandbox", "revision": "0000000"}
+
+
+def routes(store: Store, access: Access) -> APIRouter:
     router = APIRouter(prefix="/api/v4")
 
-    @router.get("/user")
-    def me() -> dict[str, Any]:
-        extra = {"created_at": "2026-01-01T00:00:00.000Z", "bio": "", "email": "root@example.com", "bot": False}
-        return render.user(store) | extra
-
-    @router.get("/version")
-    @router.get("/metadata")
-    def metadata() -> dict[str, Any]:
-        return {**VERSION, "kas": KAS, "enterprise": True}
-
-    @router.get("/personal_access_tokens/self")
-    def token(request: Request) -> dict[str, Any]:
-        return {
-            "id": 1,
-            "name": "sandbox",
-            "revoked": False,
-            "created_at": "2026-01-01T00:00:00.000Z",
-            "description": None,
-            "scopes": ["read_api"] if request.state.read_only else ["api"],
-            "user_id": 1,
-            "last_used_at": render.moment(store.clock.now()),
-            "active": True,
-            "expires_at": None,
-        }
+    _who(router, store, access)
 
     @router.get("/projects/{ref}")
-    def project(ref: str) -> dict[str, Any]:
+    def project(ref: str, request: Request) -> dict[str, Any]:
         with store.lock:
-            return render.project(store, store.project(unquote(ref)))
+            found = store.project(unquote(ref))
+            return render.project(store, found, request.state.token.level(found))
 
     @router.get("/groups/{ref}")
     def group(ref: str) -> dict[str, Any]:
         return render.group(store, store.group(unquote(ref)))
 
     @router.get("/namespaces/{ref}")
-    def namespace(ref: str) -> dict[str, Any]:
-        return render.namespace(store, store.group(unquote(ref)))
+    def namespace(ref: str, request: Request) -> dict[str, Any]:
+        """`plan` is for owners (EE `API::Entities::Namespace`)."""
+        found = store.group(unquote(ref))
+        return render.namespace(store, found, planned=request.state.token.level(found) >= OWNER)
 
-    @router.get("/projects/{ref}/labels")
+    for kind in ("projects", "groups"):
+        _members(router, store, access, kind)
+        _labels(router, store, kind)
+        _milestones(router, store, kind)
+    return router
+
+
+def _who(router: APIRouter, store: Store, access: Access) -> None:
+    def person(token: Token) -> dict[str, Any]:
+        return render.user(store, access.bot(token) if token.bot else None)
+
+    @router.get("/user")
+    def me(request: Request) -> dict[str, Any]:
+        token: Token = request.state.token
+        email = "" if token.bot else "root@example.com"
+        extra = {"created_at": "2026-01-01T00:00:00.000Z", "bio": "", "email": email, "bot": token.bot}
+        return person(token) | extra
+
+    @router.get("/version")
+    @router.get("/metadata")
+    def metadata() -> dict[str, Any]:
+        return {**version(store), "kas": KAS, "enterprise": True}
+
+    @router.get("/license")
+    def instance_license() -> JSONResponse:
+        """For administrators, whom no token here belongs to."""
+        raise Refused(403, {"message": "403 Forbidden"})
+
+    @router.get("/personal_access_tokens/self")
+    def token(request: Request) -> dict[str, Any]:
+        """Whatever the kind: a project's or group's access token is its bot's personal one."""
+        found: Token = request.state.token
+        return {
+            "id": 1,
+            "name": "sandbox",
+            "revoked": False,
+            "created_at": "2026-01-01T00:00:00.000Z",
+            "description": None,
+            "scopes": list(found.scopes),
+            "user_id": person(found)["id"],
+            "last_used_at": render.moment(store.clock.now()),
+            "active": True,
+            "expires_at": render.day(found.expires_on),
+        }
+
+
+def _members(router: APIRouter, store: Store, access: Access, kind: str) -> None:
+    @router.get(f"/{kind}/{{ref}}/members/{{user_id}}")
+    @router.get(f"/{kind}/{{ref}}/members/all/{{user_id}}")
+    def member(ref: str, user_id: str, request: Request) -> dict[str, Any]:
+        """The token's own user only: nobody else is known here."""
+        token: Token = request.state.token
+        level = token.level(owner(store, kind, ref))
+        shown = render.user(store, access.bot(token) if token.bot else None)
+        if number("user_id", user_id) != shown["id"] or not level:
+            raise Refused(404, {"message": "404 Not found"})
+        return {**shown, "access_level": level, "expires_at": None, "membership_state": "active"}
+
+
+def _labels(router: APIRouter, store: Store, kind: str) -> None:
+    @router.get(f"/{kind}/{{ref}}/labels")
     def labels(ref: str, asked: Asked) -> Response:
-        project = store.project(unquote(ref))
-        with store.lock:
-            found = [x for x in store.labels.values() if x.owner is project and asked.text("search") in x.name]
+        """Those of the groups above too, unless `include_ancestor_groups` is false."""
+        above = asked.flag("include_ancestor_groups") if asked.has("include_ancestor_groups") else True
+        wanted = asked.text("search").lower()
+        found = [x for x in store.labels_of(owner(store, kind, ref), above) if wanted in x.name.lower()]
         return paged(store, asked, sorted(found, key=lambda x: x.name), lambda x: render.label(store, x))
 
-    @router.post("/projects/{ref}/labels", status_code=201)
-    def create_label(ref: str, asked: Asked) -> dict[str, Any]:
-        project = store.project(unquote(ref))
+    @router.post(f"/{kind}/{{ref}}/labels")
+    def create_label(ref: str, asked: Asked) -> JSONResponse:
+        place = owner(store, kind, ref)
         asked.required("name", "color")
         name = asked.text("name").strip()
         with store.lock:
-            if any(x.owner is project and x.name == name for x in store.labels.values()):
+            if any(x.name == name for x in store.labels_of(place)):
                 raise Refused(409, {"message": "Label already exists"})
-            made = store.label(project, name, asked.text("color"), asked.text("description") or None)
-            return render.label(store, made)
-
-    for kind in ("projects", "groups"):
-        _milestones(router, store, kind)
-    return router
+            if not name:
+                raise Refused(400, {"message": {"title": ["can't be blank"]}})
+            made = store.label(place, name, asked.text("color"), asked.text("description") or None)
+            return JSONResponse(render.label(store, made), 201)
 
 
 def _milestones(router: APIRouter, store: Store, kind: str) -> None:

@@ -1,10 +1,11 @@
-"""REST: a project's webhooks, what they sent, and sending again."""
+"""REST: webhooks of projects and, with a licence, of groups; what they sent, and sending again."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -12,31 +13,39 @@ from fastapi.responses import JSONResponse, Response
 from connectors.sandbox.gitlab import render
 from connectors.sandbox.gitlab.hooks import Hooks, signing_key
 from connectors.sandbox.gitlab.records import Hook, HookEvent, Refused
-from connectors.sandbox.gitlab.rest import Asked, number
+from connectors.sandbox.gitlab.rest import Asked, number, owner
 from connectors.sandbox.gitlab.state import Store
 from connectors.sandbox.gitlab.web import Params, paged
 
 LARGEST_PAGE = 20  # of events
 OUTCOMES = {"successful": "2", "client_failure": "4", "server_failure": "5"}
+STATUSES = {*OUTCOMES, *(str(int(one)) for one in HTTPStatus)}
 
 
 def routes(store: Store, hooks: Hooks) -> APIRouter:
-    router = APIRouter(prefix="/api/v4/projects/{ref}/hooks")
+    router = APIRouter()
+    for kind in ("projects", "groups"):
+        router.include_router(_of(kind, store, hooks))
+    return router
+
+
+def _of(kind: str, store: Store, hooks: Hooks) -> APIRouter:
+    router = APIRouter(prefix=f"/api/v4/{kind}/{{ref}}/hooks")
 
     def find(ref: str, hook_id: str) -> Hook:
-        return hooks.get(store.project(unquote(ref)), number("hook_id", hook_id))
+        return hooks.get(owner(store, kind, ref), number("hook_id", hook_id))
 
     @router.get("")
     def listed(ref: str, asked: Asked) -> Response:
-        return paged(store, asked, hooks.of(store.project(unquote(ref))), hooks.shown)
+        return paged(store, asked, hooks.of(owner(store, kind, ref)), hooks.shown)
 
     @router.post("")
     def create(ref: str, asked: Asked) -> JSONResponse:
-        project = store.project(unquote(ref))
+        place = owner(store, kind, ref)
         asked.required("url")
         _check(asked)
-        made = hooks.add(project, asked.text("url"))
-        _set(made, asked)
+        made = hooks.add(place, asked.text("url"))
+        _set(store, made, asked)
         return JSONResponse(hooks.shown(made), 201)
 
     @router.get("/{hook_id}")
@@ -47,7 +56,7 @@ def routes(store: Store, hooks: Hooks) -> APIRouter:
     def update(ref: str, hook_id: str, asked: Asked) -> dict[str, Any]:
         found = find(ref, hook_id)
         _check(asked)
-        _set(found, asked)
+        _set(store, found, asked)
         return hooks.shown(found)
 
     @router.delete("/{hook_id}")
@@ -57,17 +66,28 @@ def routes(store: Store, hooks: Hooks) -> APIRouter:
 
     @router.post("/{hook_id}/test/{trigger}")
     def test(ref: str, hook_id: str, trigger: str) -> JSONResponse:
-        if trigger not in render.SWITCHES:
+        found = find(ref, hook_id)
+        if trigger not in render.switches(found.owner):
             raise Refused(400, {"error": "trigger does not have a valid value"})
-        status = hooks.test(find(ref, hook_id), trigger)
+        status = hooks.test(found, trigger)
         if not status.isdigit():
             raise Refused(422, {"message": "The hook's address could not be reached"})
         return JSONResponse({"message": "201 Created"}, 201)
 
+    _events(router, hooks, store, find)
+    return router
+
+
+def _events(router: APIRouter, hooks: Hooks, store: Store, find: Callable[[str, str], Hook]) -> None:
     @router.get("/{hook_id}/events")
     def events(ref: str, hook_id: str, asked: Asked) -> Response:
         found = hooks.events(find(ref, hook_id))
-        if statuses := asked.texts("status"):
+        if not 1 <= asked.number("per_page", LARGEST_PAGE) <= LARGEST_PAGE:
+            raise Refused(400, {"error": "per_page does not have a valid value"})
+        statuses = asked.texts("status")
+        if any(status not in STATUSES for status in statuses):
+            raise Refused(400, {"error": "status does not have a valid value"})
+        if statuses:
             found = [e for e in found if any(_fits(hooks.status(e), s) for s in statuses)]
         return paged(store, asked, found, lambda e: _event(hooks, e), LARGEST_PAGE)
 
@@ -75,8 +95,6 @@ def routes(store: Store, hooks: Hooks) -> APIRouter:
     def resend(ref: str, hook_id: str, event_id: str) -> JSONResponse:
         status = hooks.resend(hooks.event(find(ref, hook_id), number("hook_log_id", event_id)))
         return JSONResponse({"response_status": int(status) if status.isdigit() else status}, 201)
-
-    return router
 
 
 def _check(asked: Params) -> None:
@@ -86,7 +104,7 @@ def _check(asked: Params) -> None:
         signing_key(asked.text("signing_token"))
 
 
-def _set(hook: Hook, asked: Params) -> None:
+def _set(store: Store, hook: Hook, asked: Params) -> None:
     if asked.has("url"):
         hook.url = asked.text("url")
     if asked.has("name"):
@@ -95,9 +113,9 @@ def _set(hook: Hook, asked: Params) -> None:
         hook.description = asked.text("description")
     if asked.has("token"):
         hook.token = asked.text("token") or None
-    if asked.has("signing_token"):  # since 19.0: beyond the official description
+    if asked.has("signing_token") and store.since(19, 0):  # beyond the official description
         hook.signing_token = asked.text("signing_token") or None
-    for name in (*render.SWITCHES, "enable_ssl_verification"):
+    for name in (*render.switches(hook.owner), "enable_ssl_verification"):
         if asked.has(name):
             hook.switches[name] = asked.flag(name)
 

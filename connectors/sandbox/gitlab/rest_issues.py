@@ -11,18 +11,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from connectors.sandbox.gitlab import render
+from connectors.sandbox.gitlab.access import PLANNER, Token
 from connectors.sandbox.gitlab.records import Fields, Issue, Link, Milestone, Owner, Project, Refused
 from connectors.sandbox.gitlab.rest import Asked, number, owner
 from connectors.sandbox.gitlab.state import Store
-from connectors.sandbox.gitlab.web import Key, Params, keyset, paged
+from connectors.sandbox.gitlab.web import Key, Params, keyset, paged, visible
 
 KINDS = {"issue": "Issue", "incident": "Incident", "task": "Task", "test_case": "", "requirement": "", "ticket": ""}
+ORDERS = ("created_at", "updated_at", "title", "due_date")
+SCOPES = ("all", "created_by_me", "created-by-me", "assigned_to_me", "assigned-to-me")
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 Find = Callable[[str, str], Issue]  # by a project and an iid, as a path has them
 CHANGEABLE = (
     "add_labels", "assignee_id", "assignee_ids", "confidential", "created_at", "description", "discussion_locked",
     "due_date", "epic_id", "epic_iid", "issue_type", "labels", "milestone_id", "remove_labels", "state_event",
     "title", "updated_at", "weight",
+)  # fmt: skip
+METADATA = (
+    "add_labels", "assignee_id", "assignee_ids", "confidential", "discussion_locked", "due_date", "epic_id", "labels",
+    "milestone_id", "remove_labels",
 )  # fmt: skip
 
 
@@ -108,7 +115,11 @@ def _links(router: APIRouter, store: Store, find: Find) -> None:
         issue = find(ref, iid)
         with store.lock:
             return JSONResponse(
-                [render.link(store, x, issue) for x in store.links.values() if issue in (x.source, x.target)]
+                [
+                    render.link(store, x, issue)
+                    for x in visible([*store.links.values()])
+                    if issue in (x.source, x.target)
+                ]
             )
 
     @router.post("/projects/{ref}/issues/{iid}/links")
@@ -128,8 +139,7 @@ def _links(router: APIRouter, store: Store, find: Find) -> None:
         if not found or issue not in (found.source, found.target):
             raise Refused(404, {"message": "404 Not found"})
         if request.method == "DELETE":
-            with store.lock:
-                del store.links[found.id]
+            store.unlink(found)
         return _ends(store, found.source, found.target, found.type, 200)
 
 
@@ -161,8 +171,11 @@ def _ends(store: Store, source: Issue, target: Issue, kind: str, status: int) ->
 
 def _fields(store: Store, owner: Owner, asked: Params) -> Fields:
     """What is asked for. A milestone that the project does not have is dropped silently: an iid clears it
-    (`IssuableBaseService#filter_milestone`).
+    (`IssuableBaseService#filter_milestone`). So is, of a guest, all that needs the role Planner (`#filter_params`).
     """
+    token: Token = asked.request.state.token
+    if token.level(owner) < PLANNER:
+        asked = asked.without(*METADATA)
     fields: Fields = {}
     if asked.has("title"):
         fields["title"] = asked.text("title")
@@ -208,7 +221,7 @@ def _wanted(store: Store, asked: Params) -> Callable[[Issue], bool]:
     label_word = labels[0].lower() if len(labels) == 1 else ""
     iids = set(asked.texts("iids")) if asked.has("iids") else None
     confidential = asked.flag("confidential") if asked.has("confidential") else None
-    mine = asked.text("scope") in ("assigned_to_me", "assigned-to-me")
+    mine = asked.choice("scope", *SCOPES).replace("-", "_") == "assigned_to_me"
     updated = asked.moment("updated_after") or EARLIEST, asked.moment("updated_before") or LATEST
     created = asked.moment("created_after") or EARLIEST, asked.moment("created_before") or LATEST
     in_milestone = _milestone_wanted(store, asked)
@@ -255,11 +268,13 @@ def _milestone_wanted(store: Store, asked: Params) -> Callable[[Milestone | None
 
 
 def _list(store: Store, asked: Params, issues: list[Issue], by_cursor: bool) -> Response:
-    """Offset pages, or by cursor where asked (`pagination=keyset`): project issues only, since 18.3."""
+    """Offset pages, or by cursor where asked (`pagination=keyset`): project issues only, since 18.3, in each of
+    `ORDERS` (`Issue.supported_keyset_orderings`).
+    """
     wanted = _wanted(store, asked)
     with store.lock:
         found = [i for i in issues if wanted(i)]
-    order = asked.choice("order_by", "created_at", "updated_at", "title", "due_date", default="created_at")
+    order = asked.choice("order_by", *ORDERS, default="created_at")
     descending = asked.choice("sort", "asc", "desc", default="desc") == "desc"
     key = _key(order)
     details = asked.flag("with_labels_details")
@@ -267,8 +282,8 @@ def _list(store: Store, asked: Params, issues: list[Issue], by_cursor: bool) -> 
     def show(issue: Issue) -> object:
         return render.issue(store, issue, details)
 
-    if asked.text("pagination") == "keyset":
-        if not by_cursor or order not in ("created_at", "updated_at"):
+    if asked.choice("pagination", "legacy", "keyset") == "keyset":
+        if not by_cursor or not store.since(18, 3):
             raise Refused(405, {"error": "Keyset pagination is not yet available for this type of request"})
         return keyset(store, asked, found, key, descending, show)
     return paged(store, asked, sorted(found, key=key, reverse=descending), show)

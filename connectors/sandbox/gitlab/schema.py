@@ -11,6 +11,7 @@ scalar WorkItemID
 scalar WorkItemsTypeID
 scalar MilestoneID
 scalar LabelID
+scalar WorkItemsRelatedWorkItemLinkID # new
 
 enum WorkItemState { OPEN CLOSED }
 enum WorkItemStateEvent { CLOSE REOPEN }
@@ -95,11 +96,22 @@ type WorkItemWidgetLabels implements WorkItemWidget {
   labels(after: String, before: String, first: Int, last: Int): LabelConnection
 }
 type WorkItemWidgetStartAndDueDate implements WorkItemWidget { type: WorkItemWidgetType startDate: Date dueDate: Date }
-type LinkedWorkItemType { linkType: String! workItem: WorkItem } # new
+type LinkedWorkItemType { # new
+  linkCreatedAt: Time!
+  linkId: WorkItemsRelatedWorkItemLinkID!
+  linkType: String! # relates_to, blocks or is_blocked_by, as the item that was asked sees it
+  linkUpdatedAt: Time!
+  workItem: WorkItem
+  workItemState: WorkItemState!
+}
 type LinkedWorkItemTypeConnection { nodes: [LinkedWorkItemType] pageInfo: PageInfo! } # new
 type WorkItemWidgetLinkedItems implements WorkItemWidget { # new
   type: WorkItemWidgetType
-  linkedItems(after: String, before: String, first: Int, last: Int): LinkedWorkItemTypeConnection
+  blocked: Boolean
+  blockedByCount: Int
+  blockingCount: Int
+  linkedItems(after: String, before: String, first: Int, last: Int,
+    filter: WorkItemRelatedLinkType): LinkedWorkItemTypeConnection
 }
 
 type WorkItem {
@@ -143,21 +155,36 @@ type Project {
   workItemTypes(after: String, before: String, first: Int, last: Int, taskable: Boolean): WorkItemTypeConnection
   workItems(after: String, before: String, first: Int, last: Int, iid: String, iids: [String!], search: String,
     sort: WorkItemSort = created_desc, state: IssuableState, types: [IssueType!],
-    updatedAfter: Time, updatedBefore: Time): WorkItemConnection # updatedAfter, updatedBefore: new
+    updatedAfter: Time, updatedBefore: Time, confidential: Boolean, createdAfter: Time, createdBefore: Time,
+    ids: [WorkItemID!], labelName: [String!], milestoneTitle: [String!],
+    parentIds: [WorkItemID!]): WorkItemConnection # updatedAfter and all that follows: new
 }
 type Group {
   id: ID!
+  epicsEnabled: Boolean
   fullPath: ID!
+  labels(after: String, before: String, first: Int, last: Int, includeAncestorGroups: Boolean = false,
+    includeDescendantGroups: Boolean = false, onlyGroupLabels: Boolean = false, searchTerm: String,
+    title: String): LabelConnection # title: new
   name: String!
+  parent: Group
   webUrl: String!
   milestones(after: String, before: String, first: Int, last: Int, ids: [ID!], includeAncestors: Boolean,
     searchTitle: String, state: MilestoneStateEnum, title: String): MilestoneConnection
   workItemTypes(after: String, before: String, first: Int, last: Int, taskable: Boolean): WorkItemTypeConnection
   workItems(after: String, before: String, first: Int, last: Int, iid: String, iids: [String!], search: String,
     sort: WorkItemSort = created_desc, state: IssuableState, types: [IssueType!],
-    updatedAfter: Time, updatedBefore: Time, includeDescendants: Boolean): WorkItemConnection # new
+    updatedAfter: Time, updatedBefore: Time, includeDescendants: Boolean = false, excludeProjects: Boolean = false,
+    confidential: Boolean, createdAfter: Time, createdBefore: Time, ids: [WorkItemID!], labelName: [String!],
+    milestoneTitle: [String!], parentIds: [WorkItemID!]): WorkItemConnection # new
+}
+type NamespaceAvailableFeatures { # new, 18.1
+  hasBlockedIssuesFeature: Boolean!
+  hasEpicsFeature: Boolean!
+  hasSubepicsFeature: Boolean!
 }
 type Namespace {
+  availableFeatures: NamespaceAvailableFeatures # new, 18.1
   id: ID!
   fullPath: ID!
   name: String!
@@ -166,7 +193,9 @@ type Namespace {
     name: IssueType): WorkItemTypeConnection # new
   workItems(after: String, before: String, first: Int, last: Int, iid: String, iids: [String!], search: String,
     sort: WorkItemSort = created_desc, state: IssuableState, types: [IssueType!],
-    updatedAfter: Time, updatedBefore: Time, includeDescendants: Boolean): WorkItemConnection # new
+    updatedAfter: Time, updatedBefore: Time, includeDescendants: Boolean = false, excludeProjects: Boolean = false,
+    confidential: Boolean, createdAfter: Time, createdBefore: Time, ids: [WorkItemID!], labelName: [String!],
+    milestoneTitle: [String!], parentIds: [WorkItemID!]): WorkItemConnection # new
 }
 
 type Query {
@@ -223,15 +252,41 @@ input WorkItemUpdateInput {
   stateEvent: WorkItemStateEvent
   title: String
 }
+input WorkItemAddLinkedItemsInput { # new
+  clientMutationId: String
+  id: WorkItemID!
+  linkType: WorkItemRelatedLinkType
+  workItemsIds: [WorkItemID!]!
+}
+input WorkItemRemoveLinkedItemsInput { clientMutationId: String id: WorkItemID! workItemsIds: [WorkItemID!]! } # new
 input WorkItemDeleteInput { clientMutationId: String id: WorkItemID! }
 
 type WorkItemCreatePayload { clientMutationId: String errors: [String!]! workItem: WorkItem }
 type WorkItemUpdatePayload { clientMutationId: String errors: [String!]! workItem: WorkItem }
-type WorkItemDeletePayload { clientMutationId: String errors: [String!]! project: Project }
+type WorkItemDeletePayload {
+  clientMutationId: String
+  errors: [String!]!
+  namespace: Namespace # new
+  project: Project
+}
+type WorkItemAddLinkedItemsPayload { # new
+  clientMutationId: String
+  errors: [String!]!
+  message: String
+  workItem: WorkItem
+}
+type WorkItemRemoveLinkedItemsPayload { # new
+  clientMutationId: String
+  errors: [String!]!
+  message: String
+  workItem: WorkItem
+}
 
 type Mutation {
   workItemCreate(input: WorkItemCreateInput!): WorkItemCreatePayload
   workItemUpdate(input: WorkItemUpdateInput!): WorkItemUpdatePayload
   workItemDelete(input: WorkItemDeleteInput!): WorkItemDeletePayload
+  workItemAddLinkedItems(input: WorkItemAddLinkedItemsInput!): WorkItemAddLinkedItemsPayload # new
+  workItemRemoveLinkedItems(input: WorkItemRemoveLinkedItemsInput!): WorkItemRemoveLinkedItemsPayload # new
 }
 """

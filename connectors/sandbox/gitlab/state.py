@@ -22,18 +22,27 @@ from connectors.sandbox.gitlab.records import (
     Link,
     Milestone,
     MilestoneFields,
-    NotAllowed,
+    NotAvailable,
     Note,
     Owner,
     Project,
     Refused,
 )
+from connectors.sandbox.gitlab.rules import (
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    Snapshot,
+    check_lengths,
+    check_link,
+    check_parent,
+    milestone_values,
+    snapshot,
+)
 from connectors.sandbox.kit import Clock, Options
 
 TYPES = ("Issue", "Incident", "Task", "Epic")
-MAX_TITLE, MAX_DESCRIPTION, MAX_CHILDREN = 255, 1_048_576, 5_000
+PLANS = ("free", "premium", "ultimate")
 
-Snapshot = dict[str, object]
 OnIssue = Callable[[Issue, str, Snapshot, Snapshot], None]  # the issue, the action, before, after
 OnMilestone = Callable[[Milestone, str], None]
 _Named = TypeVar("_Named", Project, Group)
@@ -42,10 +51,11 @@ _Named = TypeVar("_Named", Project, Group)
 class Store:
     """All ids come from one counter, well above any iid, so that taking one for the other finds nothing."""
 
-    def __init__(self, options: Options, clock: Clock, premium: bool) -> None:
+    def __init__(self, options: Options, clock: Clock, plan: str = "free", version: str = "19.0.0") -> None:
         self.lock = threading.RLock()
         self.clock = clock
-        self.premium = premium
+        self.plan = plan  # one of PLANS
+        self.version = version
         self.origin = "http://gitlab.sandbox"  # as the last request named this server
         self.groups: dict[str, Group] = {}
         self.projects: dict[str, Project] = {}
@@ -63,6 +73,15 @@ class Store:
 
     def new_id(self) -> int:
         return next(self._ids)
+
+    def since(self, *version: int) -> bool:
+        """Whether this GitLab is of that version or a later one: `since(18, 2)`."""
+        return tuple(int(part) for part in self.version.split(".")[: len(version)]) >= version
+
+    @property
+    def premium(self) -> bool:
+        """Whether there are epics, blocking links and group webhooks."""
+        return self.plan != "free"
 
     # Groups and projects
 
@@ -85,10 +104,10 @@ class Store:
                 raise Refused(404, {"message": "404 Group Not Found"})
             return found
 
-    def owner(self, path: str) -> Owner:
-        """A project or a group by its full path."""
+    def owner(self, path: str, group: bool = False) -> Owner:
+        """A project or a group by its full path. `group`: an unknown one is made as a group, whatever its depth."""
         with self.lock:
-            if path in self.groups or "/" not in path:
+            if path in self.groups or "/" not in path or (group and path not in self.projects):
                 return self.group(path)
             return self.project(path)
 
@@ -118,7 +137,7 @@ class Store:
             return [m for m in self.milestones.values() if m.owner in owners]
 
     def create_milestone(self, owner: Owner, fields: MilestoneFields) -> Milestone:
-        """Refused (400): no title, a title in use, a due date not after the start date."""
+        """Refused (400): no title, a title in use, a due date not after the start date (`Milestone`, `Timebox`)."""
         with self.lock:
             now = self.clock.now()
             made = Milestone(0, 0, owner, "", None, None, None, now, now)
@@ -131,12 +150,12 @@ class Store:
 
     def update_milestone(self, milestone: Milestone, fields: MilestoneFields) -> None:
         with self.lock:
-            before = _milestone_values(milestone)
+            before = milestone_values(milestone)
             was = milestone.state
             self._set_milestone(milestone, fields)
             if event := fields.get("state_event"):
                 milestone.state = "closed" if event == "close" else "active"
-            if _milestone_values(milestone) != before:
+            if milestone_values(milestone) != before:
                 milestone.updated_at = self.clock.now()
             if milestone.state != was:
                 self.on_milestone(milestone, "close" if milestone.state == "closed" else "reopen")
@@ -144,6 +163,7 @@ class Store:
     def delete_milestone(self, milestone: Milestone) -> None:
         with self.lock:
             del self.milestones[milestone.id]
+            self.on_milestone(milestone, "delete")
             for issue in self.issues.values():
                 if issue.milestone is milestone:
                     issue.milestone = None
@@ -160,10 +180,15 @@ class Store:
             wrong["title"] = [f"is too long (maximum is {MAX_TITLE} characters)"]
         elif any(m.title == title and m is not milestone for m in self._rivals(milestone.owner)):
             wrong["title"] = ["already being used for another group or project milestone."]
+        if len(fields.get("description") or "") > MAX_DESCRIPTION:
+            wrong["description"] = [f"is too long (maximum is {MAX_DESCRIPTION} characters)"]
         if start and due and due <= start:
             wrong["due_date"] = ["must be greater than start date"]
         if wrong:
-            raise Refused(400, {"message": wrong})
+            # `API::MilestoneResponses` prints the errors as Ruby prints a hash.
+            told = ", ".join(f':{name}=>["{why[0]}"]' for name, why in wrong.items())
+            verb = "update" if milestone.id else "create"
+            raise Refused(400, {"message": f"Failed to {verb} milestone {{{told}}}"})
         milestone.title, milestone.start_date, milestone.due_date = title, start, due
         milestone.description = fields.get("description", milestone.description)
 
@@ -197,7 +222,7 @@ class Store:
         return found
 
     def create_issue(self, owner: Owner, fields: Fields, kind: str = "Issue") -> Issue:
-        """Refused (400) by length; NotAllowed where the licence or the hierarchy does not have it."""
+        """Refused: 400, by length. NotAvailable without the licence; NotAllowed by the hierarchy."""
         with self.lock:
             self._check_type(owner, kind)
             now = self.clock.now()
@@ -282,20 +307,18 @@ class Store:
     def link(self, source: Issue, target: Issue, kind: str) -> Link:
         """Refused: 409 when linked already, 403 for blocking without a licence (`relates_to` alone is Free)."""
         with self.lock:
-            if kind != "relates_to" and not self.premium:
-                raise Refused(403, {"message": "Blocked issues not available for current license"})
-            if any({source, target} == {x.source, x.target} for x in self.links.values()):
-                raise Refused(409, {"message": "Issue(s) already assigned"})
-            if source is target:
-                raise Refused(
-                    404, {"message": "No matching issue found. Make sure that you are adding a valid issue URL."}
-                )
+            check_link(source, target, kind, self.links.values(), self.premium)
             if kind == "is_blocked_by":
                 source, target, kind = target, source, "blocks"
             made = Link(self.new_id(), source, target, kind, self.clock.now())
             self.links[made.id] = made
             source.updated_at = target.updated_at = made.created_at
             return made
+
+    def unlink(self, link: Link) -> None:
+        with self.lock:
+            del self.links[link.id]
+            link.source.updated_at = link.target.updated_at = self.clock.now()
 
     def _touch(self, *issues: Issue | None) -> None:
         """A child that comes or goes leaves a system note on its parent, and a note moves `updated_at`."""
@@ -304,28 +327,16 @@ class Store:
                 issue.updated_at = self.clock.now()
 
     def _check_type(self, owner: Owner, kind: str) -> None:
-        if kind == "Epic" and (isinstance(owner, Project) or not self.premium):
-            raise NotAllowed("Epic creation is not available: epics need a group and a Premium licence")
-        if kind != "Epic" and isinstance(owner, Group):
-            raise NotAllowed(f"{kind} creation is not available in a group")
+        """Epics live in groups and need the licence, all else in projects (`check_feature_available!`)."""
+        if (kind == "Epic") != isinstance(owner, Group) or (kind == "Epic" and not self.premium):
+            raise NotAvailable(f"{kind} is not available in {owner.path}")
 
     def _check(self, issue: Issue, wanted: Fields) -> None:
-        title = wanted.get("title", issue.title)
-        wrong: dict[str, list[str]] = {}
-        if not title.strip():
-            wrong["title"] = ["can't be blank"]
-        elif len(title) > MAX_TITLE:
-            wrong["title"] = [f"is too long (maximum is {MAX_TITLE} characters)"]
-        if len(wanted.get("description") or "") > MAX_DESCRIPTION:
-            wrong["description"] = [f"is too long (maximum is {MAX_DESCRIPTION} characters)"]
-        if wrong:
-            raise Refused(400, {"message": wrong})
+        check_lengths(issue, wanted)
         parent = wanted.get("parent")
         if parent and parent is not issue.parent:
-            if (parent.type, issue.type) not in {("Issue", "Task"), ("Incident", "Task"), ("Epic", "Issue")}:
-                raise NotAllowed(f"#{issue.iid} cannot be added: it's not allowed to add this type of parent item")
-            if len(parent.children) >= MAX_CHILDREN:
-                raise NotAllowed(f"#{issue.iid} cannot be added: parent already has maximum number of children.")
+            confidential = wanted.get("confidential", issue.confidential)
+            check_parent(issue, parent, confidential, self.links.values(), self.plan == "ultimate")
 
     def _assign(self, issue: Issue, wanted: Fields) -> None:
         """The fields but for the state, which only an update changes."""
@@ -365,10 +376,20 @@ class Store:
 
     # Labels
 
-    def label(self, owner: Owner, name: str, color: str = "#6699cc", description: str | None = None) -> Label:
-        """The project's label of that name, made if need be: REST makes labels that an issue names."""
+    def labels_of(self, owner: Owner, ancestors: bool = True) -> list[Label]:
+        """A place's own, and with `ancestors` those of the groups above it, which it can use too."""
+        above: list[Owner] = [owner]
+        if ancestors:
+            above += owner.group.ancestors if isinstance(owner, Project) else owner.ancestors[1:]
         with self.lock:
-            found = next((x for x in self.labels.values() if x.owner is owner and x.name == name), None)
+            return [x for x in self.labels.values() if x.owner in above]
+
+    def label(self, owner: Owner, name: str, color: str = "#6699cc", description: str | None = None) -> Label:
+        """The label of that name which the place can use, made in it if need be: REST makes labels that an issue
+        names.
+        """
+        with self.lock:
+            found = next((x for x in self.labels_of(owner) if x.name == name), None)
             if not found:
                 found = Label(self.new_id(), owner, name, color, description, self.clock.now())
                 self.labels[found.id] = found
@@ -379,27 +400,3 @@ def _by_ref(known: dict[str, _Named], ref: str) -> _Named | None:
     if ref.isdigit():
         return next((one for one in known.values() if one.id == int(ref)), None)
     return known.get(ref)
-
-
-def snapshot(issue: Issue) -> Snapshot:
-    """What counts as a change, by the names that webhooks give it."""
-    return {
-        "title": issue.title,
-        "description": issue.description,
-        "state": issue.state,
-        "milestone_id": issue.milestone.id if issue.milestone else None,
-        "labels": tuple(sorted(issue.labels, key=lambda x: x.name)),
-        "start_date": issue.start_date,
-        "due_date": issue.due_date,
-        "confidential": issue.confidential,
-        "discussion_locked": issue.locked,
-        "assigned": issue.assigned,
-        "parent_id": issue.parent.id if issue.parent else None,
-        "moved_to_id": issue.moved_to.id if issue.moved_to else None,
-        "duplicated_to_id": issue.duplicate_of.id if issue.duplicate_of else None,
-        "updated_at": issue.updated_at,
-    }
-
-
-def _milestone_values(milestone: Milestone) -> tuple[object, ...]:
-    return (milestone.title, milestone.description, milestone.start_date, milestone.due_date, milestone.state)

@@ -9,15 +9,26 @@ from typing import Any, TypeVar
 from graphql import GraphQLError
 
 from connectors.sandbox.gitlab import render, text
-from connectors.sandbox.gitlab.records import Group, Issue, Label, Milestone, Owner, Project, Refused
+from connectors.sandbox.gitlab.records import Group, Issue, Label, Link, Milestone, Owner, Project, Refused
 from connectors.sandbox.gitlab.state import Store
 from connectors.sandbox.gitlab.web import Key, after, cursor_of
 
-MAX_NODES = 100
+MAX_NODES, MAX_FILTER = 100, 100
 ORDER = {"CREATED": "created_at", "UPDATED": "updated_at", "TITLE": "title"}
+
+LINK_TYPES = {"RELATED": "relates_to", "BLOCKS": "blocks", "BLOCKED_BY": "is_blocked_by"}
 
 Node = dict[str, Any]
 T = TypeVar("T")
+
+
+def state_of(issue: Issue) -> str:
+    return "OPEN" if issue.state == "opened" else "CLOSED"
+
+
+def link_kind(link: Link, seen_from: Issue) -> str:
+    """What the other end of a link is to this one."""
+    return "is_blocked_by" if link.type == "blocks" and link.target is seen_from else link.type
 
 
 def gid(model: str, number: int) -> str:
@@ -28,9 +39,11 @@ class Views:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def user(self) -> Node:
-        shown = render.user(self._store)
-        return {"id": gid("User", 1), "name": shown["name"], "username": shown["username"], "webUrl": shown["web_url"]}
+    def user(self, shown: Node | None = None) -> Node:
+        """A user as REST shows it; the one that there is by default."""
+        shown = shown or render.user(self._store)
+        ident = gid("User", shown["id"])
+        return {"id": ident, "name": shown["name"], "username": shown["username"], "webUrl": shown["web_url"]}
 
     def project(self, project: Project) -> Node:
         return {
@@ -50,6 +63,9 @@ class Views:
             "fullPath": group.path,
             "name": group.path.rpartition("/")[2],
             "webUrl": f"{self._store.origin}/groups/{group.path}",
+            "epicsEnabled": self._store.premium,
+            "parent": lambda _: self.group(group.parent) if group.parent else None,
+            "labels": lambda _, **asked: self._labels(group, asked),
             **self._contents(group),
         }
 
@@ -60,6 +76,11 @@ class Views:
             "fullPath": owner.path,
             "name": owner.path.rpartition("/")[2],
             "workItem": lambda _, iid: self._by_iid(owner, iid),
+            "availableFeatures": {
+                "hasBlockedIssuesFeature": self._store.premium,
+                "hasEpicsFeature": self._store.premium,
+                "hasSubepicsFeature": self._store.plan == "ultimate",
+            },
             **self._contents(owner),
         }
 
@@ -89,7 +110,7 @@ class Views:
             "iid": str(issue.iid),
             "title": issue.title,
             "description": issue.description,
-            "state": "OPEN" if issue.state == "opened" else "CLOSED",
+            "state": state_of(issue),
             "confidential": issue.confidential,
             "lockVersion": issue.version,
             "createdAt": render.moment(issue.created_at),
@@ -107,7 +128,6 @@ class Views:
     def _widgets(self, issue: Issue, in_project: bool) -> list[Node]:
         boxes = text.tasks(issue.description)
         children = sorted(issue.children, key=lambda child: child.id)
-        links = [x for x in self._store.links.values() if issue in (x.source, x.target)]
         widgets: dict[str, Node] = {
             "Description": {
                 "description": issue.description,
@@ -128,20 +148,38 @@ class Views:
             },
             "Milestone": {"milestone": lambda _: self.milestone(issue.milestone) if issue.milestone else None},
             "StartAndDueDate": {"startDate": render.day(issue.start_date), "dueDate": render.day(issue.due_date)},
-            "LinkedItems": {
-                "linkedItems": lambda _, **asked: _connection(
-                    links,
-                    _by_id,
-                    False,
-                    asked,
-                    lambda x: {
-                        "linkType": render.link(self._store, x, issue)["link_type"],
-                        "workItem": lambda _: self.work_item(x.target if x.source is issue else x.source),
-                    },
-                ),
-            },
+            "LinkedItems": self._links(issue),
         }
         return [{"__typename": f"WorkItemWidget{name}", "type": _shout(name), **body} for name, body in widgets.items()]
+
+    def _links(self, issue: Issue) -> Node:
+        inside = [x for x in self._store.links.values() if issue in (x.source, x.target)]
+        kinds = {x.id: link_kind(x, issue) for x in inside}
+
+        def shown(link: Link) -> Node:
+            other = link.target if link.source is issue else link.source
+            at = render.moment(link.created_at)
+            return {
+                "linkId": gid("WorkItems::RelatedWorkItemLink", link.id),
+                "linkType": kinds[link.id],
+                "linkCreatedAt": at,
+                "linkUpdatedAt": at,
+                "workItem": lambda _: self.work_item(other),
+                "workItemState": state_of(other),
+            }
+
+        def listed(_: object, **asked: Any) -> Node:
+            wanted = LINK_TYPES.get(asked.get("filter") or "")
+            found = [x for x in inside if wanted in (None, kinds[x.id])]
+            return _connection(found, _by_id, False, asked, shown)
+
+        blockers = [x for x in inside if kinds[x.id] == "is_blocked_by" and x.source.state == "opened"]
+        return {
+            "blocked": bool(blockers),
+            "blockedByCount": len(blockers),
+            "blockingCount": sum(kind == "blocks" for kind in kinds.values()),
+            "linkedItems": listed,
+        }
 
     def _contents(self, owner: Owner) -> Node:
         return {
@@ -163,23 +201,18 @@ class Views:
         return {"id": gid("WorkItems::Type", ids[name]), "name": name, "iconName": f"issue-type-{name.lower()}"}
 
     def _work_items(self, owner: Owner, asked: Node) -> Node:
-        below = isinstance(owner, Group) and bool(asked.get("includeDescendants"))
-        iids = set(asked.get("iids") or []) | ({asked["iid"]} if asked.get("iid") else set())
-        since, until = _moment(asked.get("updatedAfter")), _moment(asked.get("updatedBefore"))
-        search = (asked.get("search") or "").lower()
-        found = [
-            i
-            for i in self._store.issues_of(owner, below)
-            if (not iids or str(i.iid) in iids)
-            and (not asked.get("types") or i.type.upper() in asked["types"])
-            and asked.get("state") in (None, "all", i.state)
-            and search in f"{i.title}\n{i.description or ''}".lower()
-            and (since is None or i.updated_at >= since)
-            and (until is None or i.updated_at <= until)
-        ]
+        _check_filters(asked)
+        found = [i for i in self._inside(owner, asked) if _fits(i, asked) and _related(i, asked)]
         order, _, direction = str(asked["sort"]).upper().partition("_")
         made = _connection(found, _key(ORDER[order]), direction == "DESC", asked, self.work_item)
         return {**made, "count": len(found)}
+
+    def _inside(self, owner: Owner, asked: Node) -> list[Issue]:
+        """A group's own items are its epics, which are hidden without the licence."""
+        found = self._store.issues_of(owner, isinstance(owner, Group) and bool(asked.get("includeDescendants")))
+        if asked.get("excludeProjects"):
+            found = [i for i in found if isinstance(i.owner, Group)]
+        return [i for i in found if self._store.premium or i.type != "Epic"]
 
     def _milestones(self, owner: Owner, asked: Node) -> Node:
         wanted = (asked.get("searchTitle") or "").lower()
@@ -197,8 +230,8 @@ class Views:
         wanted = (asked.get("searchTerm") or "").lower()
         found = [
             x
-            for x in self._store.labels.values()
-            if x.owner is owner and wanted in x.name.lower() and asked.get("title") in (None, x.name)
+            for x in self._store.labels_of(owner, bool(asked.get("includeAncestorGroups")))
+            if wanted in x.name.lower() and asked.get("title") in (None, x.name)
         ]
         return {**_connection(found, lambda x: (x.name, x.id), False, asked, self._label), "count": len(found)}
 
@@ -218,6 +251,47 @@ class Views:
             return self.work_item(self._store.issue(owner, int(iid)))
         except (Refused, ValueError):
             return None
+
+
+def _fits(issue: Issue, asked: Node) -> bool:
+    """Whether an item is one of those asked for. Times are on-or-after and on-or-before."""
+    iids = set(asked.get("iids") or []) | ({asked["iid"]} if asked.get("iid") else set())
+    search = (asked.get("search") or "").lower()
+    return (
+        (not iids or str(issue.iid) in iids)
+        and (not asked.get("types") or issue.type.upper() in asked["types"])
+        and asked.get("state") in (None, "all", issue.state)
+        and asked.get("confidential") in (None, issue.confidential)
+        and search in f"{issue.title}\n{issue.description or ''}".lower()
+        and _within(issue.updated_at, asked.get("updatedAfter"), asked.get("updatedBefore"))
+        and _within(issue.created_at, asked.get("createdAfter"), asked.get("createdBefore"))
+    )
+
+
+def _related(issue: Issue, asked: Node) -> bool:
+    """Whether an item is one of those asked for by what it is, hangs on or bears: ids, parents, labels, milestones."""
+    ids, parents = asked.get("ids"), asked.get("parentIds")
+    names = {x.name for x in issue.labels}
+    return (
+        (ids is None or gid("WorkItem", issue.id) in ids)
+        and (parents is None or (issue.parent is not None and gid("WorkItem", issue.parent.id) in parents))
+        and names.issuperset(asked.get("labelName") or [])
+        and (not asked.get("milestoneTitle") or (issue.milestone and issue.milestone.title) in asked["milestoneTitle"])
+    )
+
+
+def _check_filters(asked: Node) -> None:
+    """What `Resolvers::WorkItems::SharedFilterArguments` refuses."""
+    for name in ("ids", "iids", "labelName", "milestoneTitle", "parentIds"):
+        if len(asked.get(name) or []) > MAX_FILTER:
+            raise GraphQLError(f"{name} is too long (maximum is {MAX_FILTER})")
+    if asked.get("state") == "locked":
+        raise GraphQLError("locked is not a valid state filter for issues.")
+
+
+def _within(moment: datetime, since: str | None, until: str | None) -> bool:
+    earliest, latest = _moment(since), _moment(until)
+    return (earliest is None or moment >= earliest) and (latest is None or moment <= latest)
 
 
 def _connection(items: Sequence[T], key: Key[T], descending: bool, asked: Node, view: Callable[[T], Node]) -> Node:

@@ -8,7 +8,8 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from contextvars import ContextVar
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -17,11 +18,15 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.sandbox.gitlab.access import Access
 from connectors.sandbox.gitlab.records import Refused
 from connectors.sandbox.gitlab.state import Store
-from connectors.sandbox.kit import Options, RequestLog
+from connectors.sandbox.gitlab.tracker import REQUESTS, USUAL
+from connectors.sandbox.kit import RequestLog
+from connectors.sandbox.limits import Limits
+from connectors.sandbox.misbehaviour import lag_of
 
-LIMIT = 2_000  # API requests a minute on GitLab.com; told, not enforced
+LIMIT = USUAL[REQUESTS]  # told, and held to where `limits` says so
 MAX_PAGE = 100
 MAX_COUNTED = 10_000  # above it GitLab leaves the totals out
 
@@ -29,16 +34,21 @@ T = TypeVar("T")
 Key = Callable[[T], tuple[str, int]]
 
 
+# What this request's lists show was made by this moment (fault `list_lag`); None: everything.
+_UNTIL: ContextVar[datetime | None] = ContextVar("until", default=None)
+
+
 class Front:
-    """The outermost layer. Under `/api/` it asks for a token, counts, and adds GitLab's headers.
+    """The box's own outermost layer. Under `/api/` it asks for a token, counts, and adds GitLab's headers.
 
     It hands the path on as it was sent, still encoded, so that `group%2Fname` is one segment.
     """
 
-    def __init__(self, app: ASGIApp, store: Store, options: Options, log: RequestLog) -> None:
+    def __init__(self, app: ASGIApp, store: Store, access: Access, limits: Limits, log: RequestLog) -> None:
         self._app = app
         self._store = store
-        self._options = options
+        self._access = access
+        self._limits = limits
         self._log = log
         self._minute = (0, 0)  # the minute, requests seen in it
 
@@ -53,8 +63,10 @@ class Front:
             return
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         state = scope.setdefault("state", {})
+        lag = lag_of(scope)
+        _UNTIL.set(self._store.clock.now() - timedelta(seconds=lag) if lag else None)
         response = _Held()
-        refusal = self._refusal(request)
+        refusal = self._refusal(request, path)
         if refusal:
             await refusal(scope, receive, response)
         else:
@@ -66,47 +78,50 @@ class Front:
             if digest in request.headers.get("if-none-match", ""):
                 response.status, response.body = 304, b""
                 headers[:] = [h for h in headers if h[0] not in (b"content-length", b"content-type")]
-        headers += self._limits()
+        headers += [(name.encode(), value.encode()) for name, value in self.told().items()]
         query = f"?{request.url.query}" if request.url.query else ""
         self._log.add(request.method, path + query + (" mutation" if state.get("mutation") else ""), response.status)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _refusal(self, request: Request, path: str) -> Response | None:
         authorization = request.headers.get("authorization", "")
         bearer = authorization[7:].strip() if authorization.lower().startswith("bearer ") else ""
-        token = request.headers.get("private-token") or bearer
-        known = self._options.tokens + self._options.read_only
-        graphql = request.scope["path"].startswith("/api/graphql")
-        if not token or (self._options.tokens and token not in known):
-            if graphql:
-                return JSONResponse({"errors": [{"message": "Invalid token"}]}, 401)
-            return JSONResponse({"message": "401 Unauthorized"}, 401)
-        request.state.read_only = token in self._options.read_only
-        if request.state.read_only and request.method not in ("GET", "HEAD") and not graphql:
-            told = "The request requires higher privileges than provided by the access token."
-            return JSONResponse({"error": "insufficient_scope", "error_description": told, "scope": "api"}, 403)
-        return None
+        token = self._access.find(request.headers.get("private-token") or bearer)
+        graphql = path.startswith("/api/graphql")
+        invalid = self._access.invalid(token)
+        if token is None or invalid or (graphql and not token.reads):
+            return JSONResponse({"errors": [{"message": "Invalid token"}]} if graphql else invalid, 401)
+        request.state.token = token
+        refused = None if graphql else self._access.forbid(token, request.method, path)
+        return JSONResponse(refused.body, refused.status) if refused else None
 
-    def _limits(self) -> list[tuple[bytes, bytes]]:
-        now = int(self._store.clock.now().timestamp())
-        minute, seen = self._minute
-        self._minute = (now // 60, seen + 1 if now // 60 == minute else 1)
-        seen = self._minute[1]
-        reset = (now // 60 + 1) * 60
+    def told(self, wait: float | None = None) -> dict[str, str]:
+        """The headers on every answer. With `wait` the requests are used up for so many real seconds."""
+        moment = self._store.clock.now()
+        now = int(moment.timestamp())
+        window = max(1, round(self._limits.real(60)))
+        limit = int(self._limits.amount(REQUESTS) or LIMIT)
+        part, seen = self._minute
+        if wait is None:
+            seen = seen + 1 if now // window == part else 1
+            self._minute = (now // window, seen)
+        reset = now + int(wait) if wait is not None else (now // window + 1) * window
+        seen = limit if wait is not None else seen
+        least = 0 if wait is not None or self._limits.amount(REQUESTS) else 1  # what isn't held to is never used up
         told = {
-            "date": format_datetime(self._store.clock.now(), usegmt=True),
-            "ratelimit-limit": str(LIMIT),
+            "date": format_datetime(moment, usegmt=True),
+            "ratelimit-limit": str(limit),
             "ratelimit-name": "throttle_authenticated_api",
             "ratelimit-observed": str(seen),
-            "ratelimit-remaining": str(max(0, LIMIT - seen)),
+            "ratelimit-remaining": str(max(least, limit - seen)),
             "ratelimit-reset": str(reset),
             "ratelimit-resettime": format_datetime(datetime.fromtimestamp(reset, UTC), usegmt=True),
             "x-request-id": uuid.uuid4().hex,
             "x-runtime": f"{time.perf_counter() % 0.01:.6f}",
             "vary": "Origin",
         }
-        return [(name.encode(), value.encode()) for name, value in told.items()]
+        return told | ({"retry-after": str(int(wait))} if wait is not None else {})
 
 
 class _Held:
@@ -133,6 +148,9 @@ class Params:
 
     def has(self, *names: str) -> bool:
         return any(name in self._values for name in names)
+
+    def without(self, *names: str) -> Params:
+        return Params(self.request, {name: value for name, value in self._values.items() if name not in names})
 
     def text(self, name: str, default: str = "") -> str:
         value = self._values.get(name)
@@ -219,6 +237,7 @@ def paged(
     store: Store, asked: Params, items: Sequence[T], shown: Callable[[T], object], largest: int = MAX_PAGE
 ) -> Response:
     """An offset page with `Link` and the `X-` headers."""
+    items = visible(items)
     size = min(max(asked.number("per_page", 20), 1), largest)
     page = max(asked.number("page", 1), 1)
     pages = max(-(-len(items) // size), 1)
@@ -255,11 +274,17 @@ def keyset(
         return JSONResponse([shown(item) for item in page], headers=headers)
 
 
+def visible(items: Sequence[T]) -> Sequence[T]:
+    """What a list shows: the newest may not be in it yet (fault `list_lag`)."""
+    until = _UNTIL.get()
+    return [i for i in items if getattr(i, "created_at", until) <= until] if until else items
+
+
 def after(
     items: Sequence[T], key: Key[T], descending: bool, cursor: str | None, size: int
 ) -> tuple[list[T], str | None]:
     """The next `size` items after a cursor, and the cursor that follows them (None at the end)."""
-    ordered = sorted(items, key=key, reverse=descending)
+    ordered = sorted(visible(items), key=key, reverse=descending)
     if cursor:
         try:
             value, number = json.loads(base64.urlsafe_b64decode(cursor))

@@ -14,6 +14,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from connectors.sandbox.faults import Fault
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import Clock, Options, serving
 
@@ -243,7 +244,9 @@ class TestIssues:
             {"title": "x", "body": "b" * 65_537},
             {"title": "x", "milestone": 9},
             {"title": "x", "labels": "epic"},
-            {"title": "x", "labels": ["l" * 51]},
+            {"title": "x", "labels": ["fine", "l" * 51]},
+            {"title": "x", "labels": [f"l{number}" for number in range(101)]},
+            {"title": "x" * 257, "labels": ["fine"]},
             {"title": ["x"]},
             {"title": "x", "body": 5},
         ],
@@ -252,6 +255,7 @@ class TestIssues:
         answer = api.post(f"{REPO}/issues", json=fields)
         assert answer.status_code == 422, answer.text
         assert api.get(f"{REPO}/issues?state=all").json() == []
+        assert api.get(f"{REPO}/labels").json() == []
 
     def test_the_largest_is_taken(self, api):
         assert len(make(api, "issues", title="x" * 256, body="b" * 65_536)["body"]) == 65_536
@@ -513,6 +517,45 @@ class TestWebhooks:
         sent = [headers["x-github-delivery"] for headers, _ in hooks.got]
         assert sent[1] == sent[2] == failed["guid"]
         assert box.hooks.sent[-1] == (address, 200)
+
+    def test_a_lost_call_stands_as_failed_and_can_be_sent_again(self, api, box, receiver):
+        hooks, address = receiver
+        made = self.hook(api, address, "issues")
+        hooks.events(1)
+        box.faults.add(Fault("hook_lost", "issues"))
+        make(api, "issues", title="lost")
+        place = f"{REPO}/hooks/{made['id']}/deliveries"
+        until(lambda: len(api.get(place).json()) == 2)
+        lost = api.get(f"{place}?status=failure").json()[0]
+        assert (lost["event"], lost["action"], lost["status_code"], lost["redelivery"]) == (
+            "issues",
+            "opened",
+            502,
+            False,
+        )
+        assert len(hooks.got) == 1
+        api.post(f"{place}/{lost['id']}/attempts")
+        assert hooks.events(2)[1][1]["issue"]["title"] == "lost"
+        assert hooks.got[1][0]["x-github-delivery"] == lost["guid"]
+
+    def test_calls_come_twice_late_and_out_of_order(self, api, box, receiver):
+        hooks, address = receiver
+        self.hook(api, address, "issues", "milestone")
+        hooks.events(1)
+        box.faults.add(Fault("hook_twice", "issues"))
+        make(api, "issues", title="twice")
+        assert [shown["issue"]["title"] for _, shown in hooks.events(3)[1:]] == ["twice", "twice"]
+        assert len({headers["x-github-delivery"] for headers, _ in hooks.got[1:]}) == 1
+        box.faults.add(Fault("hook_reordered", "^issues$"))
+        make(api, "issues", title="first")
+        make(api, "milestones", title="second")
+        assert [event for event, _ in hooks.events(5)[3:]] == ["milestone.created", "issues.opened"]
+        box.faults.add(Fault("hook_late", "issues", seconds=0.5))
+        started = time.monotonic()
+        make(api, "issues", title="late")
+        make(api, "milestones", title="in time")
+        assert [event for event, _ in hooks.events(7)[5:]] == ["milestone.created", "issues.opened"]
+        assert time.monotonic() - started >= 0.5
 
     def test_change_ping_and_remove(self, api, receiver):
         hooks, address = receiver

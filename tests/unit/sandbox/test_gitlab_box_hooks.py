@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from connectors.sandbox.gitlab import GitLabBox
-from connectors.sandbox.kit import serving
+from connectors.sandbox.kit import Clock, serving
 
 PROJECT = "/api/v4/projects/acme%2Fapp"
 ISSUES, HOOKS = f"{PROJECT}/issues", f"{PROJECT}/hooks"
@@ -113,7 +113,8 @@ def test_milestones_are_told_of_but_not_their_edits(api: httpx.Client, receiver:
     assert (headers["x-gitlab-event"], body["object_kind"], body["action"]) == ("Milestone Hook", "milestone", "create")
     for change in ({"title": "M2"}, {"state_event": "close"}, {"state_event": "activate"}):
         api.put(f"{PROJECT}/milestones/{made['id']}", json=change)
-    assert [receiver.next()[1]["action"] for _ in range(2)] == ["close", "reopen"]
+    api.delete(f"{PROJECT}/milestones/{made['id']}")
+    assert [receiver.next()[1]["action"] for _ in range(3)] == ["close", "reopen", "delete"]
     assert receiver.calls.empty()
 
 
@@ -133,6 +134,7 @@ def test_a_signing_token_signs_by_the_standard(api: httpx.Client, receiver: Rece
     key = b"0123456789abcdef"
     token = "whsec_" + base64.b64encode(key).decode()
     made = hook(api, receiver, signing_token=token, token="old")
+    assert (made["token_present"], made["signing_token_present"]) == (True, True)
     assert token not in json.dumps(made)
     assert "old" not in json.dumps(made)
     api.post(ISSUES, json={"title": "T"})
@@ -197,3 +199,98 @@ def test_hooks_are_changed_and_removed(api: httpx.Client, receiver: Receiver) ->
     api.post(ISSUES, json={"title": "T"})
     assert receiver.calls.empty()
     assert api.get(f"{HOOKS}/{made['id']}").status_code == 404
+
+
+GROUP_HOOKS = "/api/v4/groups/acme/hooks"
+EPIC = """mutation ($path: ID!, $type: WorkItemsTypeID!) {
+  workItemCreate(input: {namespacePath: $path, workItemTypeId: $type, title: "E"}) { errors workItem { id } } }"""
+
+
+def group_hook(api: httpx.Client, receiver: Receiver) -> dict:
+    assert api.post(GROUP_HOOKS, json={"url": receiver.url}).status_code == 403  # needs a licence
+    api.put("/_sandbox/licence", json={"premium": True})
+    switches = {"issues_events": True, "milestone_events": True}
+    response = api.post(GROUP_HOOKS, json={"url": receiver.url, "token": "s3cret", **switches})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def test_a_groups_hook_hears_of_epics_and_of_all_below(api: httpx.Client, receiver: Receiver) -> None:
+    made = group_hook(api, receiver)
+    assert made["group_id"] == api.get("/api/v4/groups/acme").json()["id"]
+    assert {"subgroup_events", "member_events"} <= set(made)
+    types = api.post(
+        "/api/graphql", json={"query": '{ group(fullPath: "acme") { workItemTypes { nodes { id name } } } }'}
+    )
+    ids = {t["name"]: t["id"] for t in types.json()["data"]["group"]["workItemTypes"]["nodes"]}
+    asked = {"query": EPIC, "variables": {"path": "acme/sub", "type": ids["Epic"]}}
+    epic = api.post("/api/graphql", json=asked).json()["data"]["workItemCreate"]["workItem"]["id"]
+    headers, body = receiver.next()
+    assert (headers["x-gitlab-event"], headers["x-gitlab-token"]) == ("Issue Hook", "s3cret")
+    assert (body["object_kind"], body["object_attributes"]["type"], body["project"]) == ("work_item", "Epic", None)
+    assert body["object_attributes"]["id"] == int(epic.rpartition("/")[2])
+    api.post(ISSUES, json={"title": "T"})
+    assert receiver.next()[1]["project"]["path_with_namespace"] == "acme/app"
+    api.post("/api/v4/groups/acme/milestones", json={"title": "M1"})
+    headers, body = receiver.next()
+    assert (headers["x-gitlab-event"], body["object_attributes"]["group_id"]) == ("Milestone Hook", made["group_id"])
+
+
+def test_a_groups_hook_lists_and_sends_again_too(api: httpx.Client, receiver: Receiver) -> None:
+    made = group_hook(api, receiver)
+    api.post("/_sandbox/faults", json={"kind": "hook_lost", "match": "Issue Hook"})
+    api.post(ISSUES, json={"title": "lost"})
+    at = f"{GROUP_HOOKS}/{made['id']}/events"
+    while not (events := api.get(at, params={"status": "server_failure"}).json()):
+        pass
+    assert events[0]["response_status"] == "internal error"
+    assert receiver.calls.empty()
+    assert api.post(f"{at}/{events[0]['id']}/resend").json() == {"response_status": 200}
+    assert receiver.next()[1]["object_attributes"]["title"] == "lost"
+    assert api.get(at, params={"status": "sent"}).json() == {"error": "status does not have a valid value"}
+    assert api.get(at, params={"per_page": 100}).json() == {"error": "per_page does not have a valid value"}
+    assert api.get(f"{HOOKS}/{made['id']}").status_code == 404
+
+
+def newest_title(api: httpx.Client, made: dict) -> str:
+    events = api.get(f"{HOOKS}/{made['id']}/events", params={"per_page": 1}).json()
+    return events[0]["request_data"]["object_attributes"]["title"] if events else ""
+
+
+def test_forty_failures_stop_a_hook_for_good(receiver: Receiver) -> None:
+    clock = Clock()
+    box = GitLabBox(clock=clock)
+    headers = {"PRIVATE-TOKEN": "t"}
+    with serving(box.app) as url, httpx.Client(base_url=url, trust_env=False, headers=headers) as api:
+        made = hook(api, receiver)
+        receiver.status = 500
+        for number in range(40):
+            api.post(ISSUES, json={"title": str(number)})
+            receiver.next()
+            while newest_title(api, made) != str(number):  # until the box knows what came of it
+                pass
+            clock.offset_seconds += 86_401  # every pause is over
+        shown = api.get(f"{HOOKS}/{made['id']}").json()
+        assert (shown["alert_status"], shown["disabled_until"]) == ("disabled", None)
+        api.post(ISSUES, json={"title": "unheard"})
+        receiver.status = 200
+        api.post(f"{HOOKS}/{made['id']}/test/issues_events")
+        assert receiver.next()[1]["object_attributes"].get("action") is None
+        assert api.get(f"{HOOKS}/{made['id']}").json()["alert_status"] == "executable"
+    box.close()
+
+
+def test_an_older_gitlab_has_no_milestone_events_and_no_signatures(receiver: Receiver) -> None:
+    box = GitLabBox(version="18.1.0")
+    headers = {"PRIVATE-TOKEN": "t"}
+    with serving(box.app) as url, httpx.Client(base_url=url, trust_env=False, headers=headers) as api:
+        hook(api, receiver, signing_token="whsec_" + base64.b64encode(b"k" * 24).decode())
+        api.post(f"{PROJECT}/milestones", json={"title": "M1"})
+        api.post(ISSUES, json={"title": "T"})
+        told, body = receiver.next()
+        assert body["object_kind"] == "issue"
+        assert "webhook-signature" not in told
+        keyset = {"pagination": "keyset", "order_by": "updated_at"}
+        assert api.get(ISSUES, params=keyset).status_code == 405
+        assert api.get("/api/v4/metadata").json()["version"].startswith("18.1.0")
+    box.close()
