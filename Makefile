@@ -41,6 +41,7 @@ lock: $(STAMP)  ## pin again, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.txt
 	echo setuptools | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/build.txt
+	echo 'perceval>=1.6,<1.7' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o benchmarks/perceval.txt
 
 clean:  ## forget the virtual environment
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .cache build *.egg-info

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -19,6 +21,8 @@ from app.settings import Settings
 from app.sync.context import Context
 
 JSON_MAX_BYTES = 1024 * 1024
+ACTOR = "service"
+"""On whose word the service writes; runs of this name are gone on with after a crash or a deployment."""
 RUNS_STOP = 10.0
 """Seconds that runs get at the end for their call in flight; the journal covers what outlasts it."""
 REFRESHES_STOP = 3.0
@@ -27,9 +31,11 @@ REFRESHES_STOP = 3.0
 
 def create_app(ctx: Context, settings: Settings) -> FastAPI:
     """The service. Its schedule ticks, and its queue works, from the lifespan's start to its end."""
+    ctx = replace(ctx, actor=ACTOR)
     queue = Queue(name="refresh")
     runs = Runs(ctx)
-    schedule = Schedule(ctx, queue, settings.debounce)
+    keep = timedelta(days=settings.audit_days)
+    schedule = Schedule(ctx, queue, settings.debounce, resume=runs.resume, keep=keep)
 
     def most(path: str) -> int:
         if path.startswith("/webhooks/"):

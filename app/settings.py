@@ -16,4 +16,5 @@ class Settings(BaseSettings):
     import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1, description="how large a roadmap may be")
     webhook_max_bytes: int = Field(default=25 * 1024 * 1024, ge=1, description="how large a webhook call may be")
     debounce: float = Field(default=1.0, ge=0, le=2, description="seconds that webhooks of a target are gathered for")
+    audit_days: int = Field(default=400, ge=30, description="days that runs and their writes are kept for")
     log_level: str = "INFO"

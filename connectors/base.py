@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, NewType, Protocol
+from typing import ClassVar, Literal, NewType, Protocol
 
 from app.core.errors import MilepostError
 from app.core.plan import Desired, Fields, Observed, Ref
@@ -50,7 +50,8 @@ class Place:
     """One place to sync to, and how to get in.
 
     `path` is GitHub's OWNER/NAME or GitLab's project path (GROUP/SUB/NAME). `group` is GitLab's group for epics.
-    `base_url` is GitHub's API root or the GitLab instance, without a trailing slash.
+    `base_url` is GitHub's API root or the GitLab instance, without a trailing slash. `dependencies` asks for
+    `Observed.blocked_by` to be read, which costs requests.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Place:
     path: str
     credentials: Secret | AppCredentials
     group: str = ""
+    dependencies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,14 @@ class Capabilities:
     description_max: int
     start_dates: bool  # milestones have a start date
     children: bool  # issues can have child issues
-    children_max: int  # how many a parent
+    children_max: int  # how many a parent, people's own and closed ones included
     epics: bool  # tasks can be native epics
     strips_title_tags: bool  # GitLab drops HTML tags from milestone titles
     quick_actions: bool  # GitLab acts on /commands in descriptions
     pace: Pace = Pace()
+    levels: int = 2  # of issues under issues; one without a parent is on the first
+    types: tuple[str, ...] = ()  # issue types that an issue can be given, by name; () where there are none
+    blockers_max: int = 0  # how many objects one can be blocked by; 0 where the place has no such relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class Observation:
     requests: int
     problem: str = ""
     observed_at: datetime | None = None  # the tracker's clock (its Date header), UTC
+    retry_after: float | None = None  # seconds that the tracker asked to be left alone for, where that is the problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,18 @@ class Delivery:
     relevant: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as it now stands in the tracker. `id` is what `missed_deliveries` takes. `done` says what was needed;
+    the secret can't be read back, so one that stood already is always written again.
+    """
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    done: Literal["made", "mended"]
+
+
 class Connector(Protocol):
     """A tracker's reader and writer for one place. Not for use by two threads at once.
 
@@ -138,7 +156,16 @@ class Connector(Protocol):
     """
 
     kind: ClassVar[str]
-    requests: int  # HTTP requests made since it was opened, reads and writes
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests made since it was opened, reads and writes."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """The tracker's own name for the last write that it answered, for the audit. "" where it gave none."""
+        ...
 
     def capabilities(self) -> Capabilities:
         """What this place can hold; asked once, then remembered."""
@@ -169,6 +196,25 @@ class Connector(Protocol):
     def update(self, ref: Ref, fields: Fields, refs: Refs) -> Observed:
         """Change only the fields named; None clears. One attempt. `state` is "open", "closed" (completed) or
         "not_planned" (closed, where the tracker tells the two apart).
+        """
+        ...
+
+    def block(self, ref: Ref, by: Ref, blocked: bool) -> None:
+        """Say, or with `blocked` false take back, that `ref` waits for `by`. One attempt. That it is so already is no
+        error. Raises Unsupported where the place has no such relation, or holds no more of it.
+        """
+        ...
+
+    def hook(self, url: str, secret: Secret) -> Hook:
+        """Make the webhook that calls `url`, or mend the one that does: events, secret, switched on. Others stay.
+
+        Raises Unauthorized where the credentials may not, with the right that is missing.
+        """
+        ...
+
+    def missed_deliveries(self, hook_id: str, since: datetime) -> Iterable[Delivery]:
+        """The deliveries of that webhook since then (aware) that did not arrive, each once, oldest first, by the
+        tracker's own list. One that was sent again and arrived is none. Trackers forget after days. Writes nothing.
         """
         ...
 

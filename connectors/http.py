@@ -166,7 +166,7 @@ class Reader:
         self, method: str, url: httpx.URL, extra: Mapping[str, str], content: bytes | None
     ) -> tuple[httpx.Response, bytes]:
         """One request and its whole body. `self._headers()` may raise an error of ours: it passes."""
-        sent = {"accept": "application/json", **self._headers(), **extra}
+        sent = _Unshown({"accept": "application/json", **self._headers(), **extra})
         host = self.base.host
         self.requests += 1
         try:
@@ -235,6 +235,13 @@ class Reader:
 
     def _reach(self) -> str:
         return "Check --base-url, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)."
+
+
+class _Unshown(dict[str, str]):
+    """Headers with a token in them, which a traceback that prints local variables doesn't show."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(self)}: …}}"
 
 
 def error_for(refusal: Refusal, refine: Refine | None = None) -> TrackerError:

@@ -37,7 +37,13 @@ def _parse_gitlab(headers: Mapping[str, str], body: bytes, secret: Secret, now: 
 
 KINDS = {
     "github": Kind("github", "https://api.github.com", _open_github, _parse_github, ("github", "github-issues")),
-    "gitlab": Kind("gitlab", "https://gitlab.com", _open_gitlab, _parse_gitlab, ("gitlab", "gitlab-issues")),
+    "gitlab": Kind(
+        "gitlab",
+        "https://gitlab.com",
+        _open_gitlab,
+        _parse_gitlab,
+        ("gitlab", "gitlab-issues", "gitlab-premium"),
+    ),
 }
 
 

@@ -25,19 +25,14 @@ from app.core.plan import Line, Section
 BEGIN = "<!-- milepost:begin -->"
 ALIKE = 85
 """Out of 100: how alike a line without its key must be to a step's words to be that step."""
+Titles = Mapping[str, str]
+"""What a reference in a text ("#45") is called: the titles of a target's issues."""
+NO_TITLES: Titles = {}
 MOST_PAIRS = 100_000
 """Where more pairs than this of lines and steps are left over, likeness isn't tried."""
 
 MARKER = re.compile(r"<!-- milepost:([a-z0-9][a-z0-9-]*)/(\S+) -->")
 _BOX = re.compile(r"^\s*[-*+] \[([ xX])\]\s+(.*?)\s*$")
-_CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
-_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9_])[A-Za-z0-9_./@-]*")
-_ACTION = re.compile(r"^(\s*)(/[A-Za-z_][^\s`]*)")
-_LOOKS_LIKE_BOX = re.compile(r"^(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+|>\s*)+)\[")
-_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-_ACTIVE = re.compile(r"`|@|\[|<!--|~~~|/(?<!\S/)")
-"""One of these stands in every text that `harmless` must change; most have none and are let through at once."""
-_APART = "\u200b"  # a space of no width
 
 
 def marker(slug: str, key: str) -> str:
@@ -51,72 +46,11 @@ def marks(description: str, slug: str) -> tuple[tuple[str, ...], bool]:
     return tuple(dict.fromkeys(key for owner, key in found if owner == slug)), any(owner != slug for owner, _ in found)
 
 
-def harmless(text: str, *, mentions: bool = False) -> str:
-    """Roadmap words that can't act in a tracker, line by line.
-
-    Quick actions at a line's start and (unless `mentions`) @names are wrapped in backticks, or broken open where the
-    text's own backticks don't pair; HTML comments and lines that would pass for a checklist are broken open; a code
-    fence that is never closed is escaped. Harmless text comes back as it was, and a second pass changes nothing.
-    """
-    lines = [line.rstrip() for line in _unix(text).split("\n")]
-    if not _ACTIVE.search(text):
-        return "\n".join(lines)
-    code, unclosed = _fences(lines)
-    plain = [line for number, line in enumerate(lines) if number not in code]
-    paired = not any("\\`" in line or "`" in _CODE.sub("", line) for line in plain)
-    return "\n".join(
-        _inert(line) if number in code else _harmless_line(line, mentions, paired, number >= unclosed)
-        for number, line in enumerate(lines)
-    )
-
-
-def _fences(lines: Sequence[str]) -> tuple[set[int], int]:
-    """(numbers of the lines in fences that every tracker takes for code, that of a fence which is never closed)."""
-    code: set[int] = set()
-    start, fence = 0, ""
-    for number, line in enumerate(lines):
-        found = _FENCE.match(line)
-        if found and not fence:
-            start, fence = number, found.group(1)
-        elif found and found.group(1).startswith(fence) and not found.group(2).strip():
-            if fence == "```" == line and lines[start].startswith(fence):  # GitLab's quick actions know no others
-                code.update(range(start, number + 1))
-            fence = ""
-    return code, start if fence else len(lines)
-
-
-def _inert(line: str) -> str:
-    return _LOOKS_LIKE_BOX.sub(r"\1\\[", line.replace("<!--", f"<{_APART}!--"))
-
-
-def _harmless_line(line: str, mentions: bool, paired: bool, escape_fences: bool) -> str:
-    line = _inert(line)
-    if escape_fences and _FENCE.match(line):
-        line = re.sub(r"^(\s*)", r"\1\\", line, count=1)
-    line = _ACTION.sub(r"\1`\2`", line)
-    if mentions:
-        return line
-    if not paired:
-        return _MENTION.sub(lambda name: name.group().replace("@", "@" + _APART), line)
-    parts, last = [], 0
-    for code in _CODE.finditer(line):
-        parts += [_unmentioned(line, last, code.start()), code.group()]
-        last = code.end()
-    return "".join([*parts, _unmentioned(line, last, len(line))])
-
-
-def _unmentioned(line: str, start: int, end: int) -> str:
-    """A part of a line between code spans, its @names in backticks (unless those would touch others, or be escaped)."""
-
-    def wrap(name: re.Match[str]) -> str:
-        touching = line[: name.start()].endswith(("`", "\\")) or line[name.end() : name.end() + 1] == "`"
-        return name.group().replace("@", "@" + _APART) if touching else f"`{name.group()}`"
-
-    found, last = [], start
-    for name in _MENTION.finditer(line, start, end):
-        found += [line[last : name.start()], wrap(name)]
-        last = name.end()
-    return "".join([*found, line[last:end]])
+def unmarked(text: str, slug: str) -> str:
+    """The text without the markers of this programme's section: what it says stays, and belongs to nobody."""
+    kept = [line for line in text.split("\n") if line.strip() != BEGIN]
+    bare = MARKER.sub(lambda mark: "" if mark.group(1) == slug else mark.group(), "\n".join(kept))
+    return bare.strip("\n")
 
 
 def one_line(text: str) -> str:
@@ -237,35 +171,46 @@ def _plain(text: str) -> str:
 
 
 class _Box(NamedTuple):
-    """A checklist line. `key` is its first word without what people put around it, `words` the rest, `all` both."""
+    """A checklist line. `key` is its first word without what people put around it, `words` the rest, `all` both.
+
+    `issue`: the reference ("#45") that stands there alone, where people turned the line into an issue. It reads as that
+    issue's title then, which is what the line said.
+    """
 
     at: int
     ticked: bool
     key: str
     words: str
     all: str
+    issue: str = ""
 
     @classmethod
-    def read(cls, text: str, at: int = 0) -> _Box | None:
+    def read(cls, text: str, at: int = 0, titles: Titles = NO_TITLES) -> _Box | None:
         found = _BOX.match(text)
         if found is None:
             return None
-        key, _, words = found.group(2).partition(" ")
-        return cls(at, found.group(1) != " ", key.strip("*_~`:.,()[]"), words, found.group(2))
+        said, issue = found.group(2), ""
+        if said in titles:
+            said, issue = one_line(titles[said]), said
+        key, _, words = said.partition(" ")
+        return cls(at, found.group(1) != " ", key.strip("*_~`:.,()[]"), words, said, issue)
 
 
 @dataclass(slots=True)
 class _Inside:
-    """What stands in a section: ticks by step, and people's own lines, each after the step it followed (0: none)."""
+    """What stands in a section: ticks by step, steps that became issues, and people's own lines, each after the step
+    it followed (0: none).
+    """
 
     ticks: dict[int, bool] = field(default_factory=dict)
+    issues: dict[int, str] = field(default_factory=dict)
     foreign: dict[int, list[str]] = field(default_factory=dict)
 
 
-def _read_inside(inside: str, base: Section, want: Section) -> _Inside:
+def _read_inside(inside: str, base: Section, want: Section, titles: Titles) -> _Inside:
     """Read the section's lines against what was last written there, else against what is wanted."""
     lines = inside.split("\n")
-    boxes = [box for at, text in enumerate(lines) if (box := _Box.read(text, at))]
+    boxes = [box for at, text in enumerate(lines) if (box := _Box.read(text, at, titles))]
     steps = _steps(boxes, base, want)
     ours = _words_of(base) | _words_of(want)
     found = _Inside()
@@ -281,7 +226,10 @@ def _read_inside(inside: str, base: Section, want: Section) -> _Inside:
         gap = []
     for box in boxes:
         if box.at in steps:
-            found.ticks[steps[box.at].node] = box.ticked
+            node = steps[box.at].node
+            found.ticks[node] = box.ticked
+            if box.issue:
+                found.issues[node] = box.issue
     return found
 
 
@@ -333,21 +281,41 @@ def _alike(boxes: Sequence[_Box], lines: Sequence[Line]) -> list[tuple[_Box, Lin
     return [(box, line) for *_, box, line in sorted(pairs, key=lambda pair: pair[:3])]
 
 
-def ticks(description: str, slug: str, base: Section) -> dict[int, bool]:
+def ticks(description: str, slug: str, base: Section, titles: Titles = NO_TITLES) -> dict[int, bool]:
     """Node id -> ticked, for each step line that stands in the managed section. Boxes elsewhere count for nothing."""
     split = _split(_unix(description), slug, "", base, base)
-    return _read_inside(split.inside, base, base).ticks if split else {}
+    return _read_inside(split.inside, base, base, titles).ticks if split else {}
+
+
+def issues(description: str, slug: str, base: Section, titles: Titles) -> dict[int, str]:
+    """Node id -> "#45", for each step line that people turned into an issue: that issue's state counts, not the box.
+
+    `titles` are those of the target's issues by such references: an issue stands for the step that its title names.
+    """
+    if "] #" not in description:
+        return {}
+    split = _split(_unix(description), slug, "", base, base)
+    return _read_inside(split.inside, base, base, titles).issues if split else {}
 
 
 def _unix(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def merge(description: str, slug: str, key: str, want: Section, base: Section, declared: Mapping[int, bool]) -> str:
+def merge(
+    description: str,
+    slug: str,
+    key: str,
+    want: Section,
+    base: Section,
+    declared: Mapping[int, bool],
+    titles: Titles = NO_TITLES,
+) -> str:
     """The whole text that an object should have: people's words kept, ours as wanted, ticks as they stand.
 
     `description` is what the tracker holds now ("" for a new object), `base` what was last written. `declared` gives
-    the tick of a step that has none yet. Text without a managed section gets one at its end.
+    the tick of a step that has none yet. Lines that became issues (`titles`, by "#45") stay as people left them. Text
+    without a managed section gets one at its end.
     """
     text = _unix(description)
     split = _split(text, slug, key, base, want) if text.strip() else None
@@ -356,7 +324,7 @@ def merge(description: str, slug: str, key: str, want: Section, base: Section, d
     lines = [BEGIN]
     if want.intro:
         lines += [*want.intro.split("\n"), ""]
-    lines += _checklist(want, _read_inside(split.inside, base, want), declared)
+    lines += _checklist(want, _read_inside(split.inside, base, want, titles), declared)
     whole = split.before + "\n".join([*lines, marker(slug, key)]) + split.after
     return whole.replace("\n", "\r\n") if "\r\n" in description else whole
 
@@ -365,7 +333,8 @@ def _checklist(want: Section, inside: _Inside, declared: Mapping[int, bool]) -> 
     lines = list(inside.foreign.pop(0, []))
     for line in want.lines:
         ticked = inside.ticks.get(line.node, declared.get(line.node, False))
-        lines.append(f"- [{'x' if ticked else ' '}] {line.key} {line.title}")
+        said = inside.issues.get(line.node, f"{line.key} {line.title}")
+        lines.append(f"- [{'x' if ticked else ' '}] {said}")
         lines += inside.foreign.pop(line.node, [])
     for rest in inside.foreign.values():
         lines += rest

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from app.core.errors import MilepostError
 from app.core.plan import Owner, Policy
 
-BUILT_IN = ("github", "github-issues", "gitlab", "gitlab-issues")
+BUILT_IN = ("github", "github-issues", "gitlab", "gitlab-issues", "gitlab-premium")
 
 
 class BadProfile(MilepostError):
@@ -48,11 +48,12 @@ class MilestoneMapping(_Strict):
 
 
 class TaskMapping(_Strict):
-    """What a task becomes: `as` lists shapes in order of preference."""
+    """What a task becomes: `as` lists shapes in order of preference. `type` is an organisation's issue type by name."""
 
-    shapes: tuple[Literal["issue"], ...] = Field(alias="as", min_length=1)
+    shapes: tuple[Literal["issue", "epic"], ...] = Field(alias="as", min_length=1)
     title: Template
     labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = ()
+    type: Annotated[str, Field(max_length=255)] = ""
 
 
 class StepMapping(_Strict):
@@ -72,10 +73,14 @@ class Owners(_Strict):
     milestone: Owner = "tracker"
     parent: Owner = "tracker"
     labels: Owner = "tracker"
+    type: Owner = "tracker"
 
 
 class Profile(_Strict):
-    """A whole profile. `mentions` lets @names of the roadmap notify people; `removed` is for nodes taken out."""
+    """A whole profile. `mentions` lets @names of the roadmap notify people; `removed` is for nodes taken out.
+
+    `dependencies` pushes what tasks wait for (their own `depends_on` and their milestone's) as "blocked by".
+    """
 
     kind: Literal["github", "gitlab"]
     milestone: MilestoneMapping
@@ -84,9 +89,10 @@ class Profile(_Strict):
     owners: Owners = Owners()
     removed: Literal["close", "leave"] = "close"
     mentions: bool = False
+    dependencies: bool = False
 
     def policy(self) -> Policy:
-        """The part of the profile that `app.core.plan.diff` decides by."""
+        """The part of the profile that `app.core.diff.diff` decides by."""
         return Policy(owners=self.owners.model_dump(), removed=self.removed)
 
 

@@ -106,7 +106,7 @@ def apply(slug: str, plan_id: str, here: Here, response: Response, body: HowToAp
     run_id = here.begin_run(target.name, plan_id, max_percent=how.max_changes, recreate=how.recreate)
     response.headers["Location"] = f"/api/v1/programmes/{slug}/runs/{run_id}"
     with here.ctx.db.read() as session:
-        return journal.run_json(journal.run_row(session, run_id), target.name)
+        return journal.run_json(journal.run_row(session, run_id), target.name, here.ctx.now())
 
 
 def _plan(session: Session, slug: str, plan_id: str) -> tuple[PlanRow, TargetRow]:

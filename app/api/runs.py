@@ -30,6 +30,7 @@ class RunDocument(BaseModel):
     run: str
     target: str
     plan: str
+    by: str | None
     state: Literal["running", "done", "failed", "interrupted"]
     started_at: str
     finished_at: str | None
@@ -37,6 +38,7 @@ class RunDocument(BaseModel):
     done: int
     failed: int
     skipped: int
+    seconds_left: int | None
     error: str | None
 
 
@@ -80,7 +82,7 @@ def listed(
             raise BadCursor("the cursor is none of this list's", "begin again without it") from None
         page, following = cut(rows, limit, lambda row: row.id)
         return {
-            "items": [journal.run_json(row, names[row.target_id]) for row in page],
+            "items": [journal.run_json(row, names[row.target_id], here.ctx.now()) for row in page],
             "next_cursor": following,
         }
 
@@ -89,7 +91,7 @@ def listed(
 def show(slug: str, run_id: str, here: Here) -> dict[str, Any]:
     """One run, with what became of each step so far."""
     with here.ctx.db.read() as session:
-        row, target = _run(session, slug, run_id)
+        row, target = run_of(session, slug, run_id)
         entries = journal.entries(session, run_id)
         outcomes = [
             {
@@ -102,23 +104,23 @@ def show(slug: str, run_id: str, here: Here) -> dict[str, Any]:
             for entry in entries
         ]
         summary = {"done": row.done, "failed": row.failed, "skipped": row.skipped}
-        return {**journal.run_json(row, target.name), "summary": summary, "outcomes": outcomes}
+        return {**journal.run_json(row, target.name, here.ctx.now()), "summary": summary, "outcomes": outcomes}
 
 
 @router.post("/{run_id}/cancel", status_code=202, response_model=RunDocument)
 def cancel(slug: str, run_id: str, here: Here) -> dict[str, Any]:
     """End a run after the call in flight. What is left is done by applying its plan again."""
     with here.ctx.db.read() as session:
-        row, target = _run(session, slug, run_id)
+        row, target = run_of(session, slug, run_id)
     if not here.cancel_run(run_id):
         if row.state == "running":
             raise RunNotHere(f"the run {run_id} is carried out by another process", "stop it there")
         raise RunNotHere(f"the run {run_id} is over: {row.state}")
     with here.ctx.db.read() as session:
-        return journal.run_json(journal.run_row(session, run_id), target.name)
+        return journal.run_json(journal.run_row(session, run_id), target.name, here.ctx.now())
 
 
-def _run(session: Session, slug: str, run_id: str) -> tuple[RunRow, TargetRow]:
+def run_of(session: Session, slug: str, run_id: str) -> tuple[RunRow, TargetRow]:
     """A run of the programme, and its target. Raises ProgrammeUnknown, RunUnknown."""
     programme = trees.get(session, slug)
     row = journal.find_run(session, run_id)

@@ -11,7 +11,7 @@ from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, Words, target_of, undisturbed
 from app.db import targets as rows
 from app.db import trees
-from app.sync import reconcile, targets
+from app.sync import targets, webhook
 from app.sync.targets import SHORTEST_INTERVAL, BadTarget, NewTarget
 
 router = APIRouter(
@@ -166,11 +166,10 @@ def remove(slug: str, name: str, here: Here) -> None:
 
 @router.post("/{name}/check")
 def check(slug: str, name: str, here: Here) -> CheckDocument:
-    """Ask the tracker: credentials, permissions, what it can hold. Writes nothing there."""
+    """Ask the tracker: credentials, permissions, what it can hold, its webhook. Writes nothing there."""
     with here.ctx.db.read() as session:
-        row = target_of(session, slug, name)
-    with reconcile.opened(here.ctx, row) as connector:
-        found = connector.check()
+        target_of(session, slug, name)
+    found = webhook.check(here.ctx, name)
     return CheckDocument(
         target=name,
         findings=[FindingDocument(what=f.what, ok=f.ok, detail=f.detail, mend=f.mend) for f in found],

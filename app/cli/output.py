@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import sys
 from typing import Annotated, Any
 
@@ -40,7 +42,15 @@ def database(url: str | None) -> Database:
 
 
 def context(url: str | None) -> Context:
-    return Context(database(url))
+    """What verbs need; the audit names whoever runs the command."""
+    return Context(database(url), actor=_who())
+
+
+def _who() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        return socket.gethostname()
 
 
 def document(data: Any) -> None:

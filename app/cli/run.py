@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from app.cli import databases, demo, output, roadmaps, sandboxes, service, syncing, targets
+from app.cli import databases, demo, history, output, roadmaps, sandboxes, service, syncing, targets
 from app.core.errors import MilepostError
 
 HELP = """Keeps a Markdown roadmap and its GitHub or GitLab issue trackers telling the same story.
@@ -38,6 +38,7 @@ app = typer.Typer(
 roadmaps.register(app)
 targets.register(app)
 syncing.register(app)
+history.register(app)
 sandboxes.register(app)
 service.register(app)
 demo.register(app)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -58,7 +59,7 @@ def plan(
     if as_json:
         output.document(planned.as_json())
     else:
-        _show(planned)
+        show_plan(planned)
     if not whole:
         output.note(f"milepost: the tracker could not be read whole, so nothing is made or closed: {planned.problem}")
         raise typer.Exit(ReadIncomplete.exit_code)
@@ -66,15 +67,16 @@ def plan(
         raise typer.Exit(4)
 
 
-def _show(planned: Planned) -> None:
+def show_plan(planned: Planned) -> None:
+    """A plan for people: each step with its fields before and after, then what is told beside them."""
     found = planned.plan
     for change in found.changes:
         where = f"  {change.ref.url}" if change.ref and change.ref.url else ""
         output.say(f"{change.action:<8} {change.key} ({change.shape}): {change.reason}{where}")
         for name, field in change.fields.items():
-            output.say(f"           {name}: {_short(field.before)} → {_short(field.after)}")
+            output.say(f"           {name}: {short(field.before)} → {short(field.after)}")
     for gap in found.degraded:
-        output.say(f"as {gap.got}  {gap.key}: wanted {gap.wanted}; {gap.reason}")
+        output.say(f"instead  {gap.key}: {gap.got or 'nothing'} in place of {gap.wanted}: {gap.reason}")
     for drift in found.drift:
         output.say(f"left     {drift.key}: {drift.field}: {drift.reason}")
     counts = ", ".join(f"{count} {action}" for action, count in found.summary().items() if count)
@@ -83,7 +85,8 @@ def _show(planned: Planned) -> None:
         output.say(f"carry it out: milepost apply {planned.target} --plan {planned.id}")
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A field's value in a line."""
     shown = plain(value)  # type: ignore[arg-type]
     if shown is None or shown == []:
         return "–"
@@ -114,7 +117,7 @@ def apply(
             return True
         if as_json or not sys.stdin.isatty():
             raise NotAgreed("nobody is here to agree to the plan", f"add --yes, or review it: milepost plan {name}")
-        _show(planned)
+        show_plan(planned)
         return typer.confirm("Carry it out?", err=True)
 
     with bar(as_json) as on_progress, _interruptible() as stop:
@@ -229,12 +232,14 @@ def runs(
     with ctx.db.read() as session:
         targets = [rows.get(session, name)] if name else list(rows.all_of(session))
         names = {row.id: row.name for row in targets}
-        found = [journal.run_json(row, names[row.target_id]) for row in journal.runs(session, list(names), 50)]
+        there = journal.runs(session, list(names), 50)
+        found = [journal.run_json(row, names[row.target_id], ctx.now()) for row in there]
     if as_json:
         output.document({"runs": found})
         return
-    grid = output.table("run", "target", "state", "begun", "done", "failed", "skipped", "of", "error")
+    grid = output.table("run", "target", "state", "begun", "done", "failed", "skipped", "of", "left", "error")
     columns = ("run", "target", "state", "started_at", "done", "failed", "skipped", "total")
     for row in found:
-        grid.add_row(*(Text(str(row[name])) for name in columns), Text(row["error"] or ""))
+        left = str(timedelta(seconds=row["seconds_left"])) if row["seconds_left"] is not None else ""
+        grid.add_row(*(Text(str(row[name])) for name in columns), Text(left), Text(row["error"] or ""))
     output.out.print(grid)

@@ -1,4 +1,4 @@
-"""target add, list, show, check, remove."""
+"""target add, hook, list, show, check, remove."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from rich.text import Text
 
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
-from app.db import targets as rows
 from app.settings import Settings
-from app.sync import targets
-from app.sync.reconcile import opened
+from app.sync import targets, webhook
 from app.sync.targets import BadTarget, NewTarget
 from connectors import registry
+from mappings.profile import BUILT_IN
 
 group = typer.Typer(name="target", help="Places to sync to.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The target's name.")]
@@ -48,7 +47,7 @@ def add(
     ] = "",
     profile: Annotated[
         str | None,
-        typer.Option(metavar="P", help="github, github-issues, gitlab, gitlab-issues, or a path to a .toml."),
+        typer.Option(metavar="P", help=f"{', '.join(BUILT_IN)}, or a path to a .toml."),
     ] = None,
     select: Annotated[
         str | None, typer.Option(metavar="KEY,KEY…", help="These milestones; without it all that no other target has.")
@@ -127,12 +126,8 @@ def show(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> N
 
 @group.command("check")
 def check(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
-    """Ask the tracker: credentials, permissions, what it can hold. Exit code 3 when something fails."""
-    ctx = output.context(database)
-    with ctx.db.read() as session:
-        target = rows.get(session, name)
-    with opened(ctx, target) as connector:
-        findings = connector.check()
+    """Ask the tracker: credentials, permissions, what it can hold, its webhook. Exit code 3 when something fails."""
+    findings = webhook.check(output.context(database), name)
     if as_json:
         output.document(
             {
@@ -150,6 +145,29 @@ def check(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> 
     if failed:
         output.note(f"milepost: {len(failed)} of {len(findings)} checks of {name} failed: {', '.join(failed)}")
         raise typer.Exit(3)
+
+
+@group.command("hook")
+def hook(
+    name: Name,
+    url: Annotated[str, typer.Option(metavar="PUBLIC_URL", help="How the tracker reaches this service.")],
+    webhook_secret_env: Annotated[
+        str | None,
+        typer.Option(metavar="VAR", help="The variable that holds the webhook secret, where not the target's own."),
+    ] = None,
+    as_json: AsJson = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Set up, or mend, the webhook in the tracker: events, secret, address. Other webhooks stay as they are.
+
+    Example: milepost target hook hub --url https://milepost.example.com --webhook-secret-env HOOK_SECRET
+    """
+    done = webhook.hook(output.context(database), name, url, secret_env=webhook_secret_env)
+    if as_json:
+        output.document(done.as_json())
+        return
+    output.say(f"the webhook of {name} is {done.hook.done}: {done.hook.url}")
+    output.say(f"it calls for {', '.join(done.hook.events)}")
 
 
 @group.command("remove")

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
 from app.core.plan import Change, Degraded, Drift, FieldChange, Line, Plan, Ref, Section, Value, fingerprint, plain
+from app.core.undo import Written
 from app.db.models import JournalRow, PlanRow, RunRow
 
 
@@ -48,6 +50,7 @@ def _out(change: Change) -> dict[str, Any]:
         "intro": change.section.intro,
         "lines": [[line.node, line.key, line.title] for line in change.section.lines],
         "base": {name: plain(value) for name, value in change.base.items() if name != "description"},
+        "forget": change.forget,
     }
 
 
@@ -66,6 +69,7 @@ def _in(data: Mapping[str, Any]) -> Change:
         reason=data["reason"],
         section=Section(data["intro"], tuple(Line(*line) for line in data["lines"])),
         base={name: _value(name, value) for name, value in data["base"].items()},
+        forget=data.get("forget", False),
     )
 
 
@@ -76,9 +80,17 @@ def _value(name: str, value: Any) -> Value:
 
 
 def keep_plan(
-    session: Session, plan_id: str, target_id: str, plan: Plan, *, adopt: bool, recreate: bool, now: datetime
+    session: Session,
+    plan_id: str,
+    target_id: str,
+    plan: Plan,
+    *,
+    adopt: bool = False,
+    recreate: bool = False,
+    undoes: str | None = None,
+    now: datetime,
 ) -> None:
-    """Store a plan as it was shown."""
+    """Store a plan as it was shown. `undoes` is the run that it takes back."""
     content = {
         "changes": [_out(change) for change in plan.changes],
         "drift": [[d.key, d.field, plain(d.base), plain(d.observed), d.reason] for d in plan.drift],
@@ -94,6 +106,7 @@ def keep_plan(
             complete=plan.complete,
             adopt=adopt,
             recreate=recreate,
+            undoes=undoes,
             summary=plan.summary(),
             content=content,
         )
@@ -120,12 +133,6 @@ def plan_of(row: PlanRow) -> Plan:
     )
 
 
-def begin_run(session: Session, run_id: str, target_id: str, plan_id: str, total: int, now: datetime) -> RunRow:
-    row = RunRow(id=run_id, target_id=target_id, plan_id=plan_id, state="running", started_at=now, total=total)
-    session.add(row)
-    return row
-
-
 def run_row(session: Session, run_id: str) -> RunRow:
     """Raises RunUnknown."""
     row = session.get(RunRow, run_id)
@@ -150,6 +157,7 @@ def interrupt_runs(session: Session, target_id: str, now: datetime) -> None:
     """Runs whose process is gone (the caller holds the lease, so none can be alive) are interrupted."""
     for row in session.exec(select(RunRow).where(RunRow.target_id == target_id, RunRow.state == "running")):
         row.state, row.finished_at, row.error = "interrupted", now, "its process ended before it did"
+        row.resume_at = now
         session.add(row)
 
 
@@ -211,12 +219,16 @@ def writes_since(session: Session, target_id: str, since: datetime) -> list[date
     return list(session.exec(query))
 
 
-def run_json(row: RunRow, target: str) -> dict[str, Any]:
-    """A run as commands and the API show it. Times are UTC."""
+def run_json(row: RunRow, target: str, now: datetime) -> dict[str, Any]:
+    """A run as commands and the API show it. Times are UTC; `seconds_left` at its pace so far, None unless it runs."""
+    past = row.done + row.failed + row.skipped
+    pace = (now - row.started_at).total_seconds() / past if past else None
+    left = round(pace * (row.total - past)) if row.state == "running" and pace is not None else None
     return {
         "run": row.id,
         "target": target,
         "plan": row.plan_id,
+        "by": row.actor or None,
         "state": row.state,
         "started_at": _utc(row.started_at),
         "finished_at": _utc(row.finished_at) if row.finished_at else None,
@@ -224,12 +236,75 @@ def run_json(row: RunRow, target: str) -> dict[str, Any]:
         "done": row.done,
         "failed": row.failed,
         "skipped": row.skipped,
+        "seconds_left": left,
         "error": row.error or None,
     }
 
 
 def _utc(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def audit(
+    session: Session,
+    target_ids: Sequence[str],
+    limit: int,
+    *,
+    run: str | None = None,
+    key: str | None = None,
+    before: int | None = None,
+) -> Sequence[tuple[JournalRow, RunRow]]:
+    """Remote writes of these targets, newest first; `before` is the id of the last one seen."""
+    query = select(JournalRow, RunRow).join(RunRow, col(RunRow.id) == col(JournalRow.run_id))
+    query = query.where(col(JournalRow.target_id).in_(target_ids), JournalRow.state != "skipped")
+    if run is not None:
+        query = query.where(JournalRow.run_id == run)
+    if key is not None:
+        query = query.where(JournalRow.key == key)
+    if before is not None:
+        query = query.where(col(JournalRow.id) < before)
+    return session.exec(query.order_by(col(JournalRow.id).desc()).limit(limit)).all()
+
+
+def audit_json(entry: JournalRow, run: RunRow, target: str) -> dict[str, Any]:
+    """One remote write: who, when, what, each field before and after, and what became of it. Times are UTC."""
+    return {
+        "at": _utc(entry.at),
+        "finished_at": _utc(entry.finished_at) if entry.finished_at else None,
+        "by": run.actor or None,
+        "target": target,
+        "run": run.id,
+        "key": entry.key,
+        "action": entry.action,
+        "shape": entry.shape,
+        "url": entry.url or None,
+        "fields": entry.fields,
+        "outcome": entry.state,
+        "error": entry.error or None,
+        "request_id": entry.request_id or None,
+    }
+
+
+def prune(session: Session, before: datetime) -> int:
+    """Forget runs that ended before then, with their entries, and plans that no run needs. Gives how many runs."""
+    gone = session.execute(delete(RunRow).where(col(RunRow.finished_at) < before, col(RunRow.state) != "running"))
+    kept = select(RunRow.plan_id)
+    session.execute(delete(PlanRow).where(col(PlanRow.created_at) < before, col(PlanRow.id).not_in(kept)))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def written(session: Session, run_id: str) -> list[Written]:
+    """The steps that a run carried out, in their order. Raises RunUnknown."""
+    run_row(session, run_id)
+    return [
+        Written(
+            row.node_id,
+            row.action,  # type: ignore[arg-type]  # stored from an Action
+            {n: FieldChange(_value(n, f["before"]), _value(n, f["after"])) for n, f in row.fields.items()},
+        )
+        for row in entries(session, run_id)
+        if row.state == "done" and row.node_id is not None
+    ]
 
 
 def find_plan(session: Session, plan_id: str) -> PlanRow | None:
@@ -240,6 +315,12 @@ def find_plan(session: Session, plan_id: str) -> PlanRow | None:
 def find_run(session: Session, run_id: str) -> RunRow | None:
     """A run by id, of whatever target."""
     return session.get(RunRow, run_id)
+
+
+def resumable(session: Session, actor: str, now: datetime) -> list[RunRow]:
+    """Interrupted runs that whoever began them as `actor` is to go on with by now, the oldest first."""
+    query = select(RunRow).where(RunRow.state == "interrupted", RunRow.actor == actor, col(RunRow.resume_at) <= now)
+    return list(session.exec(query.order_by(col(RunRow.started_at))))
 
 
 def targets_running(session: Session) -> set[str]:

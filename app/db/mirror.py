@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 from sqlmodel import Session, col, select
 
-from app.core.plan import PLACES, Fields, Line, Link, Observed, Ref, Section, Value, plain
+from app.core.plan import BLOCKED_BY, PLACES, Fields, Line, Link, Observed, Ref, Section, Value, plain
 from app.db.models import LinkRow, MirrorRow
 from app.db.trees import Tree
 
@@ -46,8 +46,10 @@ def _observed(row: Any) -> Observed:
         milestone=row.milestone,
         parent=row.parent,
         labels=tuple(row.labels),
+        type=row.type,
         start=row.start,
         due=row.due,
+        blocked_by=tuple(row.blocked_by),
         updated_at=row.updated_at,
         closed_at=row.closed_at,
     )
@@ -89,8 +91,10 @@ def _values(target_id: str, item: Observed) -> dict[str, Any]:
         "milestone": item.milestone,
         "parent": item.parent,
         "labels": list(item.labels),
+        "type": item.type,
         "start": item.start,
         "due": item.due,
+        "blocked_by": list(item.blocked_by),
         "updated_at": item.updated_at,
         "closed_at": item.closed_at,
     }
@@ -126,7 +130,9 @@ def _base_in(base: Mapping[str, Any], living: Mapping[int, str]) -> dict[str, Va
     fields: dict[str, Value] = {}
     for name, value in base.items():
         if name in PLACES:
-            fields[name] = living.get(value, f"#{value}") if value is not None else None
+            fields[name] = living.get(value, f"#{value}") if isinstance(value, int) else value
+        elif name == BLOCKED_BY:
+            fields[name] = tuple(living.get(node, f"#{node}") for node in value)
         elif name in ("start", "due"):
             fields[name] = date.fromisoformat(value) if value else None
         else:
@@ -136,11 +142,15 @@ def _base_in(base: Mapping[str, Any], living: Mapping[int, str]) -> dict[str, Va
 
 def _base_out(fields: Fields, ids: Mapping[str, int]) -> dict[str, Any]:
     """`base` as stored: places as node ids, since keys change; the description is kept as its section alone."""
-    return {
-        name: ids.get(str(value)) if name in PLACES and value is not None else plain(value)
-        for name, value in fields.items()
-        if name != "description"
-    }
+    stored: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in PLACES and value is not None:
+            stored[name] = ids.get(str(value), value if str(value).startswith("#") else None)
+        elif name == BLOCKED_BY and isinstance(value, tuple):
+            stored[name] = [int(key[1:]) if key.startswith("#") else ids[key] for key in value]
+        elif name != "description":
+            stored[name] = plain(value)
+    return stored
 
 
 def pend(session: Session, target_id: str, node: int, shape: str, section: Section) -> None:
@@ -160,18 +170,54 @@ def unpend(session: Session, target_id: str, node: int) -> None:
         session.delete(row)
 
 
+def forget(session: Session, target_id: str, node: int) -> None:
+    """A node has no object any more."""
+    row = _row(session, target_id, node)
+    if row is not None:
+        session.delete(row)
+
+
 def bind(
-    session: Session, target_id: str, node: int, ref: Ref, applied: Fields, section: Section, ids: Mapping[str, int]
+    session: Session,
+    target_id: str,
+    node: int,
+    ref: Ref,
+    applied: Fields,
+    section: Section | None,
+    ids: Mapping[str, int],
 ) -> None:
-    """Record what a node is, and what was applied to it; fields not in `applied` keep their base."""
+    """Record what a node is, and what was applied to it; what is not in `applied`, or None, keeps its base."""
     row = _row(session, target_id, node)
     if row is None:
         row = LinkRow(target_id=target_id, node_id=node, shape=ref.shape, family=_family(ref.shape))
     row.shape, row.family, row.ref_id = ref.shape, _family(ref.shape), ref.id
     row.number, row.global_id, row.url = ref.number, ref.global_id, ref.url
     row.base = {**row.base, **_base_out(applied, ids)}
-    row.section = _section(section)
+    if section is not None:
+        row.section = _section(section)
     session.add(row)
+
+
+def rebase(session: Session, target_id: str, node: int, fields: Fields, ids: Mapping[str, int]) -> None:
+    """Take these values for what was last applied: how a conflict is decided."""
+    row = _row(session, target_id, node)
+    if row is not None:
+        row.base = {**row.base, **_base_out(fields, ids)}
+        session.add(row)
+
+
+def relate(session: Session, target_id: str, ref: Ref, by: Ref, blocked: bool) -> None:
+    """Keep what was just said to the tracker: that an object waits for another, or no longer does."""
+    family, ref_id = ref.identity
+    found = session.exec(
+        select(MirrorRow).where(
+            MirrorRow.target_id == target_id, MirrorRow.family == family, MirrorRow.ref_id == ref_id
+        )
+    ).first()
+    if found is not None:
+        others = [item for item in found.blocked_by if item != by.id]
+        found.blocked_by = [*others, by.id] if blocked else others
+        session.add(found)
 
 
 def _row(session: Session, target_id: str, node: int) -> LinkRow | None:

@@ -130,12 +130,15 @@ class TargetRow(SQLModel, table=True):
     app_key_file: str = ""
     installation_id: int | None = None
     webhook_secret_env: str = ""
+    hook_id: str = ""
+    holds: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     state: str = "active"
     interval_seconds: int = 300
     cursor: str | None = Field(default=None, sa_column=Column(Text))
     mirrored_at: datetime | None = Field(default=None, sa_column=_time())
     last_refresh: datetime | None = Field(default=None, sa_column=_time())
     last_error: str = ""
+    hold_until: datetime | None = Field(default=None, sa_column=_time())
     created_at: datetime = Field(sa_column=_time(null=False))
 
 
@@ -181,8 +184,10 @@ class MirrorRow(SQLModel, table=True):
     milestone: str | None = None
     parent: str | None = None
     labels: list[str] = Field(default_factory=list, sa_column=_json())
+    type: str | None = None
     start: date | None = None
     due: date | None = None
+    blocked_by: list[str] = Field(default_factory=list, sa_column=_json())
     updated_at: datetime | None = Field(default=None, sa_column=_time())
     closed_at: datetime | None = Field(default=None, sa_column=_time())
 
@@ -196,17 +201,25 @@ class PlanRow(SQLModel, table=True):
     complete: bool
     adopt: bool = False
     recreate: bool = False
+    undoes: str | None = None
     summary: dict[str, Any] = Field(sa_column=_json())
     content: dict[str, Any] = Field(sa_column=_json())
 
 
 class RunRow(SQLModel, table=True):
-    """The execution of a plan. `state`: running, done, failed (some steps), interrupted."""
+    """The execution of a plan. `state`: running, done, failed (some steps), interrupted. `actor`: on whose word.
+
+    `resume_at`: when the service goes on with what was interrupted, None where it is left to people.
+    """
 
     __tablename__ = "run"
     id: str = Field(primary_key=True)
     target_id: str = Field(sa_column=_target(index=True))
     plan_id: str = Field(sa_column=Column(ForeignKey("plan.id", ondelete="CASCADE"), nullable=False))
+    actor: str = ""
+    max_percent: float = 30.0
+    recreate: bool = False
+    resume_at: datetime | None = Field(default=None, sa_column=_time())
     state: str
     started_at: datetime = Field(sa_column=_time(null=False))
     finished_at: datetime | None = Field(default=None, sa_column=_time())
@@ -256,10 +269,11 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class LeaseRow(SQLModel, table=True):
-    """Who may write to a target now. `fence` rises with every new holder."""
+    """Who may write to a target now. `fence` rises with every new holder. `wanted_at`: when another asked for it."""
 
     __tablename__ = "lease"
     target_id: str = Field(sa_column=Column(ForeignKey("target.id", ondelete="CASCADE"), primary_key=True))
     holder: str
     fence: int
     expires_at: datetime = Field(sa_column=_time(null=False))
+    wanted_at: datetime | None = Field(default=None, sa_column=_time())

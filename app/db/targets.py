@@ -105,9 +105,25 @@ def take_lease(
         raise TargetBusy("another process is working on this target", f"try again; it is let go in {wait} s at most")
     if row.holder != holder:
         row.holder, row.fence = holder, row.fence + 1
-    row.expires_at = until
+    row.expires_at, row.wanted_at = until, None
     session.add(row)
     return row.fence
+
+
+def hold(session: Session, target_id: str, until: datetime) -> None:
+    """The tracker asked to be left alone until then: nobody writes to, or reads, this target before."""
+    session.execute(update(TargetRow).where(col(TargetRow.id) == target_id).values(hold_until=until))
+
+
+def want_lease(session: Session, target_id: str, now: datetime) -> None:
+    """Ask whoever works on a target to let it go after the call in flight."""
+    session.execute(update(LeaseRow).where(col(LeaseRow.target_id) == target_id).values(wanted_at=now))
+
+
+def lease_wanted(session: Session, target_id: str) -> bool:
+    """Whether another asked for a target since it was taken."""
+    row = session.get(LeaseRow, target_id)
+    return row is not None and row.wanted_at is not None
 
 
 def renew_lease(session: Session, target_id: str, fence: int, seconds: float, now: datetime) -> None:
@@ -157,6 +173,11 @@ def handle_deliveries(session: Session, target_id: str, received_until: datetime
         )
         .values(handled_at=now)
     )
+
+
+def prune_deliveries(session: Session, before: datetime) -> None:
+    """Forget deliveries that were handled before then."""
+    session.execute(delete(DeliveryRow).where(col(DeliveryRow.handled_at) < before))
 
 
 def remove(session: Session, row: TargetRow) -> None:

@@ -9,10 +9,12 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from app.core.errors import MilepostError
-from app.db import journal
-from app.sync import reconcile
+from app.db import journal, targets
+from app.db.models import RunRow
+from app.sync import lease, reconcile
 from app.sync.context import Context
 from app.sync.run import Stop
+from connectors.base import Retryable
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +36,18 @@ class Runs:
         self._stops: dict[str, Stop] = {}
         self._stopping = False
 
-    def begin(self, target: str, plan_id: str, *, max_percent: float, recreate: bool) -> str:
+    def begin(self, target: str, plan_id: str, *, max_percent: float, recreate: bool, ask: bool = True) -> str:
         """Begin to carry a plan out; gives the run's id once the run is stored, and the run goes on by itself.
 
-        Raises what `reconcile.apply_plan` raises before its first write: PlanStale, ChangeGuard, TargetBusy, …
+        With `ask` another run of the target is told to let go first. Raises what `reconcile.apply_plan` raises before
+        its first write: PlanStale, ChangeGuard, TargetBusy, …
         """
         stop = Stop()
         begun: Future[str] = Future()
 
         def work() -> None:
             try:
-                self._carry_out(target, plan_id, max_percent, recreate, stop, begun)
+                self._carry_out(target, plan_id, max_percent, recreate, ask, stop, begun)
             finally:
                 with self._lock:
                     self._threads.pop(threading.current_thread(), None)
@@ -57,6 +60,11 @@ class Runs:
             thread.start()
         return begun.result()
 
+    def alive(self) -> bool:
+        """Whether a run of this process goes on."""
+        with self._lock:
+            return bool(self._threads)
+
     def cancel(self, run_id: str) -> bool:
         """Ask a run to end after the call in flight. False when this process doesn't carry it out (any more)."""
         with self._lock:
@@ -67,19 +75,23 @@ class Runs:
         return True
 
     def stop(self, timeout: float) -> bool:
-        """Begin nothing new, and end every run after its call in flight. False when some outlast `timeout` seconds."""
+        """Begin nothing new, and end every run after its call in flight, to be gone on with at the next start.
+
+        False when some outlast `timeout` seconds.
+        """
         until = time.monotonic() + timeout
         with self._lock:
             self._stopping = True
             threads = dict(self._threads)
         for stop in threads.values():
+            stop.resume = True
             stop.set()
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
     def _carry_out(
-        self, target: str, plan_id: str, max_percent: float, recreate: bool, stop: Stop, begun: Future[str]
+        self, target: str, plan_id: str, max_percent: float, recreate: bool, ask: bool, stop: Stop, begun: Future[str]
     ) -> None:
         def on_run(run_id: str) -> None:
             with self._lock:
@@ -92,7 +104,14 @@ class Runs:
         ctx = replace(self._ctx, sleep=sleep)
         try:
             applied = reconcile.apply_plan(
-                ctx, target, plan_id=plan_id, max_percent=max_percent, recreate=recreate, on_run=on_run, stop=stop
+                ctx,
+                target,
+                plan_id=plan_id,
+                max_percent=max_percent,
+                recreate=recreate,
+                on_run=on_run,
+                stop=stop,
+                ask=ask,
             )
         except Exception as error:  # noqa: BLE001 - whoever waits for the run is told, or the run itself
             if not begun.done():
@@ -106,6 +125,34 @@ class Runs:
             if begun.done() and not begun.exception():
                 with self._lock:
                     self._stops.pop(begun.result(), None)
+
+    def resume(self) -> None:
+        """Go on with runs of the service that its end, a crash or the tracker interrupted, where nobody is at work.
+
+        A run that can't be gone on with (its plan is out of date) says why, and is left to people.
+        """
+        with self._ctx.db.read() as session:
+            busy = targets.leased(session, self._ctx.now(), ended=lease.ended)
+            due = journal.resumable(session, self._ctx.actor, self._ctx.now())
+            names = {row.id: targets.by_id(session, row.target_id).name for row in due}
+        for row in due:
+            if row.target_id not in busy:
+                self._go_on(row, names[row.id])
+
+    def _go_on(self, row: RunRow, name: str) -> None:
+        why = ""
+        try:
+            again = self.begin(name, row.plan_id, max_percent=row.max_percent, recreate=row.recreate, ask=False)
+            log.info("run %s of target %s goes on as %s", row.id, name, again)
+        except (targets.TargetBusy, Retryable, Stopping):
+            return  # the next tick looks again
+        except MilepostError as error:
+            log.warning("run %s of target %s is not gone on with: %s", row.id, name, error.message)
+            why = f"; not gone on with: {error.message}"
+        with self._ctx.db.write() as session:
+            old = journal.run_row(session, row.id)
+            old.resume_at, old.error = None, old.error + why
+            session.add(old)
 
     def _broke(self, target: str, run_id: str, error: Exception) -> None:
         """Store why a run ended before its end: what it had begun is looked up when the plan is applied again."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from app.sync.context import Context
 log = logging.getLogger(__name__)
 
 TICK = 1.0
+DELIVERIES_KEPT = timedelta(days=7)
+"""How long a handled delivery is known again when it is sent once more: longer than trackers keep theirs."""
 FIRST_RETRY = 2.0
 """Seconds until a failed refresh is tried again while webhook calls wait; doubled each time, up to the interval."""
 
@@ -54,10 +57,21 @@ def wait(attempt: Attempt | None, unread: float, interval: float, *, wanted: boo
 class Schedule:
     """Ticks, and the refreshes they enqueue. Every method may be called from any thread."""
 
-    def __init__(self, ctx: Context, queue: Queue, debounce: float) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        queue: Queue,
+        debounce: float,
+        *,
+        resume: Callable[[], object] = lambda: None,
+        keep: timedelta = timedelta(days=400),
+    ) -> None:
+        """`resume` is called with each tick: it goes on with interrupted runs. `keep`: how long the audit is kept."""
         self._ctx = ctx
         self._queue = queue
         self._debounce = debounce
+        self._resume = resume
+        self._keep = keep
         self._lock = threading.Lock()
         self._attempts: dict[str, Attempt] = {}
         self._asked: set[str] = set()
@@ -71,6 +85,7 @@ class Schedule:
     def start(self) -> None:
         """Begin to tick, at once."""
         self._scheduler.add_job(self.tick, "interval", seconds=TICK, id="tick", next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(self.prune, "interval", hours=1, id="prune", next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -119,10 +134,24 @@ class Schedule:
         self._database_failed = False
         for target_id in lost:
             self._queue.enqueue(f"mend:{target_id}", partial(self._mend, target_id))
+        self._queue.enqueue("resume", self._resume)
         known |= self._queue.names()
         for row in rows:
             if row.id not in held and _name(row.id) not in known and self._due(row, row.id in waiting, now):
                 self._enqueue(row.id, self._debounce if row.id in waiting else 0.0, asked=row.id in self._asked)
+
+    def prune(self) -> None:
+        """Forget what is older than it is kept for: runs with their writes, plans, handled deliveries."""
+        now = self._ctx.now()
+        try:
+            with self._ctx.db.write() as session:
+                runs = journal.prune(session, now - self._keep)
+                targets.prune_deliveries(session, now - DELIVERIES_KEPT)
+        except MilepostError as error:
+            log.warning("nothing is pruned: %s", error.message)
+            return
+        if runs:
+            log.info("%d runs of more than %d days ago are forgotten", runs, self._keep.days)
 
     def _due(self, row: TargetRow, waiting: bool, now: datetime) -> bool:
         unread = (now - row.last_refresh).total_seconds() if row.last_refresh else float("inf")

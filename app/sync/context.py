@@ -15,6 +15,7 @@ from app.db.engine import Database
 from app.db.models import TargetRow
 from connectors import registry
 from connectors.base import AppCredentials, Connector, Place, Secret
+from mappings import profile
 
 
 class CredentialsMissing(MilepostError):
@@ -40,16 +41,24 @@ def open_place(place: Place) -> Connector:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now` gives aware UTC; `sleep` takes seconds; `open_place` makes a connector. All may be replaced in tests."""
+    """`now` gives aware UTC; `sleep` takes seconds; `open_place` makes a connector. All may be replaced in tests.
+
+    `actor` is on whose word things are written: the audit names it.
+    """
 
     db: Database
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     open_place: Callable[[Place], Connector] = open_place
+    actor: str = "milepost"
 
     def connect(self, target: TargetRow) -> Connector:
-        """A connector for a target. Raises CredentialsMissing."""
-        return self.open_place(Place(target.kind, target.base_url, target.path, credentials(target), target.group_path))
+        """A connector for a target. Raises CredentialsMissing, BadProfile."""
+        dependencies = profile.load(target.profile).dependencies
+        secret = credentials(target)
+        return self.open_place(
+            Place(target.kind, target.base_url, target.path, secret, target.group_path, dependencies)
+        )
 
 
 def credentials(target: TargetRow) -> Secret | AppCredentials:

@@ -24,15 +24,22 @@ class Lease:
     target_id: str
     fence: int
 
-    def renew(self) -> None:
-        """To be called before every write. Raises TargetBusy when another has taken over."""
+    def renew(self) -> bool:
+        """To be called before every write. True when another asks for the target: it is to be let go soon.
+
+        Raises TargetBusy when another has taken over.
+        """
         with self.ctx.db.write() as session:
             targets.renew_lease(session, self.target_id, self.fence, SECONDS, self.ctx.now())
+            return targets.lease_wanted(session, self.target_id)
 
 
 @contextmanager
-def held(ctx: Context, target_id: str, *, patience: float = 0.0) -> Iterator[Lease]:
-    """Hold the target's lease. Raises TargetBusy when another holds it for longer than `patience` seconds."""
+def held(ctx: Context, target_id: str, *, patience: float = 0.0, ask: bool = False) -> Iterator[Lease]:
+    """Hold the target's lease. Raises TargetBusy when another holds it for longer than `patience` seconds.
+
+    With `ask` a run that is under way is told to let go after its call in flight.
+    """
     holder = f"{new_id()} {_process()}".rstrip()
     until = time.monotonic() + patience
     while True:
@@ -43,6 +50,9 @@ def held(ctx: Context, target_id: str, *, patience: float = 0.0) -> Iterator[Lea
         except targets.TargetBusy:
             if time.monotonic() >= until:
                 raise
+            if ask:
+                with ctx.db.write() as session:
+                    targets.want_lease(session, target_id, ctx.now())
             time.sleep(0.1)
     lease = Lease(ctx, target_id, fence)
     try:

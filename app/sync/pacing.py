@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app.db import journal
+from app.db import journal, targets
 from app.sync.context import Context
 from connectors.base import Pace
 
@@ -22,11 +22,11 @@ def wait_for(pace: Pace, sent: Sequence[datetime], now: datetime) -> float:
 
 
 def next_wait(ctx: Context, target_id: str, limits: Pace) -> float:
-    """Seconds until the tracker's limits allow another write."""
-    if not limits.limits and not limits.spacing:
-        return 0.0
+    """Seconds until another write is allowed: by the tracker's limits, and by what it asked for itself."""
     window = max([limits.spacing, *(limit.seconds for limit in limits.limits)])
     now = ctx.now()
     with ctx.db.read() as session:
-        sent = journal.writes_since(session, target_id, now - timedelta(seconds=window))
-    return wait_for(limits, sent, now)
+        until = targets.by_id(session, target_id).hold_until
+        sent = journal.writes_since(session, target_id, now - timedelta(seconds=window)) if window else []
+    held = (until - now).total_seconds() if until else 0.0
+    return max(held, wait_for(limits, sent, now))

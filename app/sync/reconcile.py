@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
 from app.core.errors import MilepostError
-from app.core.plan import WRITING, Change, Desired, Link, Observed, Plan, Section, diff, fingerprint, guard
+from app.core.plan import WRITING, Change, Plan, fingerprint, guard
 from app.db import journal, mirror, targets, trees
 from app.db.models import PlanRow, TargetRow
-from app.sync import lease, translate
+from app.sync import compute, lease, translate
 from app.sync.context import Context, new_id
-from app.sync.run import Outcome, Runner, Stop
-from connectors.base import Capabilities, Connector, Observation
-from mappings import desired, profile
+from app.sync.run import Outcome, Runner, Stop, urgent_first
+from connectors.base import Connector, Observation, RateLimited, TrackerError
 
 FULL_AFTER = timedelta(hours=24)
 """How old the last full read may be before a refresh reads everything again: only that shows what was deleted."""
 LIST_LAG = 3.0
 """Seconds after which a tracker's lists show what was just made: a marker is looked for again before it is missed."""
+EXPIRES_AFTER = timedelta(days=7)
+"""How long a reviewed plan may be applied."""
 PATIENCE = 15.0
 """Seconds that a refresh waits for another process to finish with the target."""
 
@@ -140,15 +141,16 @@ def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = 
 
 
 def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool, recreate: bool) -> Planned:
-    holds = connector.capabilities()
     seen = observe(ctx, target.id, connector, full=True)
+    holds = (None if seen.complete else compute.last_holds(target)) or connector.capabilities()
     with ctx.db.read() as session:
         unsure = _lost_creates(session, target)
     if unsure and seen.complete:
         ctx.sleep(LIST_LAG)
         seen = observe(ctx, target.id, connector, full=True)
     with ctx.db.write() as session:
-        plan, managed = compute(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
+        targets.by_id(session, target.id).holds = {k: v for k, v in asdict(holds).items() if k != "pace"}
+        plan, managed = compute.difference(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
         plan_id = new_id()
         journal.keep_plan(session, plan_id, target.id, plan, adopt=adopt, recreate=recreate, now=ctx.now())
     return Planned(plan_id, target.name, plan, managed, seen.observation.problem)
@@ -168,6 +170,10 @@ def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool) -
     began = ctx.now()
     with ctx.db.read() as session:
         target = targets.by_id(session, target_id)
+    if target.hold_until is not None and target.hold_until > began:
+        left = (target.hold_until - began).total_seconds()
+        until = f"{target.hold_until:%Y-%m-%d %H:%M:%S} UTC"
+        raise RateLimited(f"the tracker asked to be left alone until {until}", "try again then", retry_after=left)
     since = None if full or target.mirrored_at is None else target.cursor
     observation = connector.observe(since)  # type: ignore[arg-type]  # a stored Cursor
     with ctx.db.write() as session:
@@ -181,74 +187,10 @@ def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool) -
             targets.handle_deliveries(session, target_id, began, ctx.now())
         else:
             target.last_error = observation.problem
+            if observation.retry_after is not None:
+                target.hold_until = ctx.now() + timedelta(seconds=observation.retry_after)
         session.add(target)
     return Seen(observation, changed)
-
-
-def compute(
-    session: Session, target: TargetRow, holds: Capabilities, complete: bool, *, adopt: bool, recreate: bool
-) -> tuple[Plan, int]:
-    """(the plan from what the mirror holds, how many objects are managed). Asks the tracker nothing."""
-    tree = trees.load(session, targets.slug_of(session, target))
-    chosen = set(targets.selection(session, tree.id)[target.id])
-    selected = [key for key in tree.milestone_keys() if tree.ids[key] in chosen]
-    links = mirror.links(session, target.id, tree)
-    observed = mirror.observed(session, target.id)
-    found = translate.found(observed, links, tree.slug)
-    mapping = profile.load(target.profile)
-    current = _current(observed, links, found, tree)
-
-    def build() -> tuple[list[Desired], list[Any]]:
-        return desired.build(tree.programme, tree.ids, tree.slug, selected, mapping, holds, current)
-
-    wants, degraded = build()
-    if adopt:
-        linked = {link.ref.identity for link in links if link.ref}
-        free = {i.ref.identity for i in found if not i.marks and not i.foreign} - linked
-        unmarked = [item for item in reversed(observed) if item.ref.identity in free]
-        titles = {(item.ref.shape == "milestone", item.title): item for item in unmarked}
-        for want in wants:
-            same = titles.get((want.shape == "milestone", str(want.fields["title"])))
-            if want.node not in current and same is not None:
-                current[want.node] = desired.Current(same.description)
-        wants, degraded = build()
-    plan = diff(
-        wants,
-        found,
-        links,
-        mapping.policy(),
-        complete=complete,
-        adopt=adopt,
-        recreate=recreate,
-        degraded=degraded,
-    )
-    still_open = {item.ref.identity for item in found if item.fields["state"] == "open"}
-    return plan, sum(1 for link in links if link.ref and (not link.archived or link.ref.identity in still_open))
-
-
-def _current(
-    observed: list[Observed], links: list[Link], found: list[Any], tree: trees.Tree
-) -> dict[int, desired.Current]:
-    """Node id -> its object's text and what was last written there, for linked objects and those found by marker."""
-    by_identity = {item.ref.identity: item for item in observed}
-    current: dict[int, desired.Current] = {}
-    linked = set()
-    for link in links:
-        item = by_identity.get(link.ref.identity) if link.ref else None
-        if item is not None:
-            linked.add(item.ref.identity)
-            current[link.node] = desired.Current(item.description, link.section)
-    sections = {link.node: link.section for link in links if link.pending}
-    for entry in found:
-        if entry.ref.identity in linked:
-            continue
-        for key in entry.marks:
-            node = tree.ids.get(key)
-            if node is not None and node not in current:
-                text = by_identity[entry.ref.identity].description
-                pending = node in sections
-                current[node] = desired.Current(text, sections[node] if pending else Section(), pending)
-    return current
 
 
 def apply_plan(
@@ -262,32 +204,41 @@ def apply_plan(
     on_progress: Callable[[Change, int, int], None] = lambda change, done, total: None,
     on_run: Callable[[str], None] = lambda run_id: None,
     stop: Stop | None = None,
+    ask: bool = True,
 ) -> Applied | None:
     """Carry a plan out, one call a step. Without `plan_id` a plan is made; `agree` is asked before anything is written.
 
     Gives None when `agree` says no. Raises PlanStale when the tracker or the roadmap has moved on, ReadIncomplete when
     the tracker can't be read whole, ChangeGuard when more than `max_percent` of the managed objects would change.
-    Interrupted, the same call goes on where it ended.
+    Interrupted, the same call goes on where it ended. With `ask` a run of this target that is under way is told to let
+    go: small urgent changes aren't stuck behind a long one, and what that left is in the fresh plan.
     """
     with ctx.db.read() as session:
         target = targets.get(session, name)
-    with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
+
+    def look() -> None:
+        try:
+            observe(ctx, target.id, connector, full=False)
+        except TrackerError as error:
+            _failed(ctx, target.id, error.message)
+
+    with lease.held(ctx, target.id, patience=PATIENCE, ask=ask) as held, opened(ctx, target) as connector:
         with ctx.db.write() as session:
             journal.interrupt_runs(session, target.id, ctx.now())
         if plan_id is None:
             planned = _plan(ctx, target, connector, adopt=False, recreate=recreate)
             if not planned.plan.complete:
-                raise _incomplete(planned.problem)
+                raise incomplete(planned.problem)
             steps = [change for change in planned.plan.changes if change.action in WRITING]
         else:
             planned, steps = _reviewed(ctx, target, connector, plan_id, recreate)
         guard(planned.plan, planned.managed, max_percent)
         if steps and not agree(planned):
             return None
-        runner = Runner(ctx, target, connector, held, on_progress, stop or Stop())
-        run_id = runner.begin(planned.id, steps)
+        runner = Runner(ctx, target, connector, held, on_progress, stop or Stop(), look)
+        run_id = runner.begin(planned.id, urgent_first(steps), max_percent=max_percent, recreate=recreate)
         on_run(run_id)
-        state, outcomes = runner.carry_out(steps)
+        state, outcomes = runner.carry_out(urgent_first(steps))
         return Applied(run_id, state, tuple(outcomes), connector.requests)
 
 
@@ -304,35 +255,57 @@ def _reviewed(
         raise PlanStale(
             f"the stored plan {plan_id} is not what was planned", f"plan again: milepost plan {target.name}"
         )
+    if ctx.now() - row.created_at > EXPIRES_AFTER:
+        age = (ctx.now() - row.created_at).days
+        raise PlanStale(
+            f"the plan {plan_id} is {age} days old, and plans are good for {EXPIRES_AFTER.days}",
+            f"plan again: milepost plan {target.name}",
+        )
     seen = observe(ctx, target.id, connector, full=unsure)
     if not seen.complete:
-        raise _incomplete(seen.observation.problem)
+        raise incomplete(seen.observation.problem)
     holds = connector.capabilities()
     with ctx.db.read() as session:
-        fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=row.recreate)
+        if row.undoes is not None:
+            fresh, managed = compute.undo(session, target, row.undoes)
+        else:
+            fresh, managed = compute.difference(
+                session, target, holds, row.complete, adopt=row.adopt, recreate=row.recreate
+            )
         _compare(row, plan, done, fresh, target.name)
-        if recreate and not row.recreate:
-            fresh, managed = compute(session, target, holds, row.complete, adopt=row.adopt, recreate=True)
+        if recreate and not row.recreate and row.undoes is None:
+            fresh, managed = compute.difference(session, target, holds, row.complete, adopt=row.adopt, recreate=True)
     return Planned(plan_id, target.name, fresh, managed), [c for c in fresh.changes if c.action in WRITING]
 
 
-def _incomplete(problem: str) -> ReadIncomplete:
+def incomplete(problem: str) -> ReadIncomplete:
+    """What is raised where nothing may be concluded."""
     return ReadIncomplete(f"the tracker could not be read whole: {problem}", "nothing was written; apply again later")
 
 
 def _compare(row: PlanRow, plan: Plan, done: set[str], fresh: Plan, name: str) -> None:
     """Raises PlanStale unless what is to do now is just what was planned and not yet done."""
-    now = {fingerprint(change): change.key for change in fresh.changes if change.action in WRITING}
-    then = {fingerprint(change): change.key for change in plan.changes if change.action in WRITING}
-    moved = {key for print_, key in now.items() if print_ not in then}
-    moved |= {key for print_, key in then.items() if print_ not in now and print_ not in done}
+    now = {fingerprint(change): change for change in fresh.changes if change.action in WRITING}
+    then = {fingerprint(change): change for change in plan.changes if change.action in WRITING}
+    moved: dict[str, set[str]] = {}
+    for print_, change in (*now.items(), *then.items()):
+        if not (print_ in now and print_ in then) and not (print_ in then and print_ in done):
+            moved.setdefault(change.key, set()).update(change.fields)
     if moved:
         keys = sorted(moved)
-        shown = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+        shown = ", ".join(f"{key} ({', '.join(sorted(moved[key])) or 'all of it'})" for key in keys[:5])
+        shown += f" and {len(keys) - 5} more" if len(keys) > 5 else ""
         raise PlanStale(
-            f"the plan {row.id} is out of date: {shown} changed in the tracker or the roadmap since it was made",
+            f"the plan {row.id} is out of date: since it was made, the tracker or the roadmap changed {shown}",
             f"look again: milepost plan {name}",
         )
+
+
+def _failed(ctx: Context, target_id: str, message: str) -> None:
+    with ctx.db.write() as session:
+        row = targets.by_id(session, target_id)
+        row.last_error = message
+        session.add(row)
 
 
 def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
@@ -352,10 +325,7 @@ def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
             finally:
                 requests = connector.requests
     except MilepostError as error:
-        with ctx.db.write() as session:
-            row = targets.by_id(session, target.id)
-            row.last_error = error.message
-            session.add(row)
+        _failed(ctx, target.id, error.message)
         return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message)
     return Refreshed(
         name,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from app.core.plan import PLACES, Change, Desired, Fields, Observed, Ref
+from app.core.plan import BLOCKED_BY, PLACES, Change, Desired, Fields, Observed, Ref
 from app.db import journal, mirror, targets, trees
 from app.db.models import JournalRow, RunRow, TargetRow
 from app.sync.context import Context, new_id
@@ -21,12 +23,35 @@ ATTEMPTS = 4
 LONGEST_WAIT = 900.0
 """Seconds: a tracker that asks for more patience than this ends the run, to be gone on with later."""
 
+JITTER = random.SystemRandom()
+HANDED_OVER = 5.0
+"""Seconds after which the service looks whether it can go on with a run that it let go."""
 RENEW_EVERY = 15.0
 """Seconds between renewals of the lease while waiting."""
 
 
 class Stop(threading.Event):
-    """Asks a run to end after the call in flight."""
+    """Asks a run to end after the call in flight. `resume`: the service is to go on with it when it is back."""
+
+    resume = False
+
+
+class _LetGo(Exception):
+    """The run ends before its next call: it was asked to, or another apply takes the target over."""
+
+
+def urgent_first(steps: Sequence[Change]) -> list[Change]:
+    """The same steps, what changes objects that are there before what makes new ones: a first push can take hours.
+
+    A step that moves an object into one that is still to be made stays after it.
+    """
+    made = {change.key for change in steps if change.action == "create"}
+
+    def waits(change: Change) -> bool:
+        places = [change.fields[name].after for name in PLACES if name in change.fields]
+        return change.ref is None or BLOCKED_BY in change.fields or any(place in made for place in places)
+
+    return sorted(steps, key=waits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +84,37 @@ class Runner:
     lease: Lease
     on_progress: Callable[[Change, int, int], None]
     stop: Stop
+    look: Callable[[], None]  # reads what changed in the tracker meanwhile: a run can take hours
     run: RunRow = field(init=False)
     refs: dict[str, Ref] = field(init=False)
     ids: dict[str, int] = field(init=False)
     slug: str = field(init=False)
+    looked: datetime = field(init=False)
 
-    def begin(self, plan_id: str, steps: Sequence[Change]) -> str:
-        """Store the run; gives its id."""
+    def begin(self, plan_id: str, steps: Sequence[Change], *, max_percent: float, recreate: bool) -> str:
+        """Store the run, and how it was asked for; gives its id."""
+        self.looked = self.ctx.now()
         with self.ctx.db.write() as session:
             self.slug = targets.slug_of(session, self.target)
             tree = trees.load(session, self.slug)
             self.ids = dict(tree.ids)
             self.refs = {
-                link.key: link.ref
+                f"#{link.node}" if link.archived else link.key: link.ref
                 for link in mirror.links(session, self.target.id, tree)
-                if link.ref and not link.archived
+                if link.ref
             }
-            self.run = journal.begin_run(session, new_id(), self.target.id, plan_id, len(steps), self.ctx.now())
+            self.run = RunRow(
+                id=new_id(),
+                target_id=self.target.id,
+                plan_id=plan_id,
+                actor=self.ctx.actor,
+                max_percent=max_percent,
+                recreate=recreate,
+                state="running",
+                started_at=self.ctx.now(),
+                total=len(steps),
+            )
+            session.add(self.run)
         return self.run.id
 
     def carry_out(self, steps: Sequence[Change]) -> tuple[str, list[Outcome]]:
@@ -83,13 +122,15 @@ class Runner:
         outcomes: list[Outcome] = []
         state, error = "done", ""
         for seq, change in enumerate(steps):
-            if self.stop.is_set():
-                state, error = "interrupted", "stopped on request"
-                break
             self.on_progress(change, seq, len(steps))
             try:
                 outcomes.append(self._step(seq, change))
+            except _LetGo as ended:
+                state, error = "interrupted", str(ended)
+                break
             except (Unauthorized, Retryable) as problem:
+                if isinstance(problem, Retryable):
+                    self.run.resume_at = self._later(problem.retry_after or LONGEST_WAIT)
                 outcomes.append(Outcome(change.key, change.action, "failed", error=problem.message))
                 state = "interrupted" if isinstance(problem, Retryable) else "failed"
                 error = problem.message
@@ -101,7 +142,7 @@ class Runner:
         return state, outcomes
 
     def _step(self, seq: int, change: Change) -> Outcome:
-        waits = [str(value) for value in self._places(change) if value not in self.refs]
+        waits = [str(value) for value in self._needs(change) if value not in self.refs]
         if waits:
             why = f"waits for {', '.join(waits)}, which could not be made"
             with self.ctx.db.write() as session:
@@ -120,8 +161,12 @@ class Runner:
         return self._bind(change, entry, made)
 
     @staticmethod
-    def _places(change: Change) -> list[Any]:
-        return [change.fields[name].after for name in PLACES if name in change.fields and change.fields[name].after]
+    def _needs(change: Change) -> list[Any]:
+        """The keys of the nodes that must have an object before this step can be taken."""
+        needs = [change.fields[name].after for name in PLACES if name in change.fields and change.fields[name].after]
+        if BLOCKED_BY in change.fields:
+            needs += [change.key, _dependency(change)[0]]
+        return needs
 
     def _call(self, change: Change) -> Observed | None:
         """The step's one call; sent again only when the tracker said for certain that nothing was written."""
@@ -129,17 +174,33 @@ class Runner:
             try:
                 return self._send(change)
             except Retryable as error:
-                wait = error.retry_after if error.retry_after is not None else float(2**attempt)
-                if attempt == ATTEMPTS or wait > LONGEST_WAIT or self.stop.is_set():
+                wait = error.retry_after if error.retry_after is not None else 2.0**attempt * JITTER.uniform(0.5, 1.5)
+                if error.retry_after is not None:
+                    with self.ctx.db.write() as session:
+                        targets.hold(session, self.target.id, self._later(wait))
+                if attempt == ATTEMPTS or wait > LONGEST_WAIT:
                     raise
-                self._wait(wait)
+                try:
+                    self._wait(wait)
+                except _LetGo:
+                    raise error from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _later(self, seconds: float) -> datetime:
+        return self.ctx.now() + timedelta(seconds=seconds)
+
     def _wait(self, seconds: float) -> None:
-        """Wait, holding on to the lease; a stop ends the waiting."""
+        """Wait, holding on to the lease and reading the tracker at the target's interval. Raises _LetGo."""
         while True:
-            self.lease.renew()
-            if seconds <= 0 or self.stop.is_set():
+            wanted = self.lease.renew()
+            if self.stop.is_set():
+                raise _LetGo("stopped on request")
+            if wanted:
+                raise _LetGo("another apply of this target takes over")
+            if self.ctx.now() - self.looked >= timedelta(seconds=self.target.interval_seconds):
+                self.looked = self.ctx.now()
+                self.look()
+            if seconds <= 0:
                 return
             part = min(seconds, RENEW_EVERY)
             self.ctx.sleep(part)
@@ -155,6 +216,10 @@ class Runner:
                 if not any(problem.code == "already_exists" for problem in error.fields):
                     raise
                 return self._already_there(change, error)
+        if BLOCKED_BY in change.fields:
+            key, added = _dependency(change)
+            self.connector.block(self.refs[change.key], self.refs[key], added)
+            return None
         if change.ref is None:
             raise AssertionError("every step but a create has an object")
         return self.connector.update(change.ref, fields, self.refs) if fields else None
@@ -167,15 +232,27 @@ class Runner:
         raise error
 
     def _bind(self, change: Change, entry: JournalRow, made: Observed | None) -> Outcome:
-        ref = made.ref if made else change.ref
+        relation = BLOCKED_BY in change.fields
+        ref = made.ref if made else change.ref or self.refs.get(change.key)
         if ref is None:
             raise AssertionError("a create gives its object")
+        section = None if relation else change.section
         with self.ctx.db.write() as session:
-            mirror.bind(session, self.target.id, change.node, ref, change.base, change.section, self.ids)
+            if change.forget:
+                mirror.forget(session, self.target.id, change.node)
+            else:
+                mirror.bind(session, self.target.id, change.node, ref, change.base, section, self.ids)
             if made is not None:
                 mirror.keep(session, self.target.id, [made], full=False)
-            journal.close_entry(session, entry, "done", self.ctx.now(), url=ref.url)
-        if change.key in self.ids:
+            if relation:
+                key, added = _dependency(change)
+                mirror.relate(session, self.target.id, ref, self.refs[key], added)
+            called = made is not None or relation
+            request_id = self.connector.request_id if called else ""
+            journal.close_entry(session, entry, "done", self.ctx.now(), url=ref.url, request_id=request_id)
+        if change.forget:
+            self.refs.pop(change.key, None)
+        elif change.key in self.ids:
             self.refs[change.key] = ref
         return Outcome(change.key, change.action, "done", ref.url)
 
@@ -199,5 +276,15 @@ class Runner:
             session.merge(self.run)
 
     def _finish(self, state: str, error: str, outcomes: Sequence[Outcome]) -> None:
+        if state == "interrupted" and self.run.resume_at is None and (self.stop.resume or not self.stop.is_set()):
+            self.run.resume_at = self._later(HANDED_OVER)
         self.run.state, self.run.error, self.run.finished_at = state, error, self.ctx.now()
         self._count(outcomes)
+
+
+def _dependency(change: Change) -> tuple[str, bool]:
+    """(the node that this step says is waited for, whether it is rather than no longer)."""
+    field = change.fields[BLOCKED_BY]
+    before, after = (set(value) if isinstance(value, tuple) else set() for value in (field.before, field.after))
+    (key,) = before ^ after
+    return key, key in after

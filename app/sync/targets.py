@@ -78,7 +78,7 @@ def add(ctx: Context, new: NewTarget) -> dict[str, Any]:
         group_path=new.group,
         base_url=_base_url(new.base_url or kind.default_base_url),
         profile=mapping_name,
-        webhook_secret_env=_variable(new.webhook_secret_env, "--webhook-secret-env"),
+        webhook_secret_env=variable(new.webhook_secret_env, "--webhook-secret-env"),
         interval_seconds=_interval(new.interval_seconds),
         created_at=ctx.now(),
         **_credentials(new, kind.name),
@@ -116,7 +116,8 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _variable(name: str, option: str) -> str:
+def variable(name: str, option: str) -> str:
+    """The name of an environment variable, "" for none. Raises BadTarget for what looks like the secret itself."""
     if name and not VARIABLE.fullmatch(name):
         raise BadTarget(f"{option} takes the name of an environment variable, not a secret", f"{option} GITHUB_TOKEN")
     return name
@@ -141,7 +142,7 @@ def _credentials(new: NewTarget, kind: str) -> dict[str, Any]:
         return {"app_id": new.app_id, "app_key_file": new.app_key_file, "installation_id": new.installation_id}
     if new.token_file is not None:
         return {"token_file": new.token_file}
-    return {"token_env": _variable(new.token_env or f"{kind.upper()}_TOKEN", "--token-env")}
+    return {"token_env": variable(new.token_env or f"{kind.upper()}_TOKEN", "--token-env")}
 
 
 def _nodes(session: Session, new: NewTarget, programme_id: int) -> list[int] | None:
@@ -170,6 +171,11 @@ def _nodes(session: Session, new: NewTarget, programme_id: int) -> list[int] | N
     return nodes
 
 
+def webhook_path(row: TargetRow) -> str:
+    """Where the tracker's webhook calls of this target come in, under the service's address."""
+    return f"/webhooks/{row.kind}/{row.id}"
+
+
 def as_json(session: Session, row: TargetRow) -> dict[str, Any]:
     """INTERFACE's `target` document. No secret, and no name of one's file contents, is in it."""
     return {
@@ -182,7 +188,7 @@ def as_json(session: Session, row: TargetRow) -> dict[str, Any]:
         "profile": row.profile,
         "select": targets.keys_of(session, row),
         "base_url": row.base_url,
-        "webhook_path": f"/webhooks/{row.kind}/{row.id}",
+        "webhook_path": webhook_path(row),
         "state": row.state,
         "interval_seconds": row.interval_seconds,
         "last_refresh": row.last_refresh.isoformat().replace("+00:00", "Z") if row.last_refresh else None,

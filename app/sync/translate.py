@@ -53,10 +53,50 @@ def _fields(item: Observed, names: Mapping[Identity, str]) -> Fields:
         "milestone": place("milestone", item.milestone),
         "parent": place("item", item.parent),
         "labels": item.labels,
+        "type": item.type,
         "start": item.start,
         "due": item.due,
+        "blocked_by": tuple(names.get(("item", one), f"#{one}") for one in item.blocked_by),
         "state": item.state,
     }
+
+
+def titles(observed: Iterable[Observed]) -> dict[str, str]:
+    """The titles of a target's issues by the reference that stands for one in a text ("#45")."""
+    return {f"#{item.ref.number}": item.title for item in observed if item.ref.shape in ("issue", "child")}
+
+
+class Nests:
+    """How issues stand under each other in the tracker."""
+
+    def __init__(self, observed: Sequence[Observed], linked: Mapping[Identity, int], tree: Tree) -> None:
+        self._items = {item.ref.id: item for item in observed if item.ref.shape != "milestone"}
+        self._children: dict[str, list[Identity]] = {}
+        for item in self._items.values():
+            if item.parent is not None:
+                self._children.setdefault(item.parent, []).append(item.ref.identity)
+        self._linked = linked
+        self._task = {
+            tree.ids[step.key]: tree.ids[task.key]
+            for milestone in tree.programme.milestones
+            for task in milestone.tasks
+            for step in task.steps
+        }
+
+    def others(self, node: int, item: Observed) -> int:
+        """How many children of a node's object are no steps of it, closed ones too: trackers cap them all."""
+        children = self._children.get(item.ref.id, []) if item.ref.shape != "milestone" else []
+        return sum(1 for child in children if self._task.get(self._linked.get(child, 0)) != node)
+
+    def level(self, item: Observed) -> int:
+        """On which level an issue stands, from 1. A parent that is not in this target stands on the first."""
+        level, above, seen = 1, item.parent, {item.ref.id}
+        while above is not None and above not in seen and item.ref.shape != "milestone":
+            seen.add(above)
+            level += 1
+            parent = self._items.get(above)
+            above = parent.parent if parent and parent.ref.shape != "epic" else None
+        return level
 
 
 def homes(programme: Programme) -> dict[str, str]:
@@ -94,24 +134,37 @@ def measure(observed: Sequence[Observed], links: Sequence[Link], tree: Tree) -> 
     home = homes(tree.programme)
     result = Measured()
     by_identity = {item.ref.identity: item for item in observed}
+    by_reference = {f"#{item.ref.number}": item for item in observed if item.ref.shape in ("issue", "child")}
+    names = titles(observed)
     linked: dict[Identity, Link] = {}
+    lines: set[Identity] = set()  # issues that were lines of a task
     for link in links:
         item = by_identity.get(link.ref.identity) if link.ref else None
         if item is None or link.ref is None:
             continue
         linked[link.ref.identity] = link
         if not link.archived:
-            _own(result, link, item, tree.slug, keys, home)
+            turned = body.issues(item.description, tree.slug, link.section, names) if link.kind == "task" else {}
+            of = {node: by_reference[issue] for node, issue in turned.items() if node in keys}
+            lines |= {issue.ref.identity for issue in of.values()}
+            _own(result, link, item, tree.slug, keys, home, of)
     milestones = {i: link.key for i, link in linked.items() if link.kind == "milestone" and not link.archived}
     for item in observed:
-        if item.ref.shape != "milestone" and item.ref.identity not in linked:
+        if item.ref.shape != "milestone" and item.ref.identity not in linked and item.ref.identity not in lines:
             _added(result, item, milestones, linked)
     return result
 
 
 def _own(
-    result: Measured, link: Link, item: Observed, slug: str, keys: Mapping[int, str], home: Mapping[str, str]
+    result: Measured,
+    link: Link,
+    item: Observed,
+    slug: str,
+    keys: Mapping[int, str],
+    home: Mapping[str, str],
+    turned: Mapping[int, Observed],
 ) -> None:
+    """What a node's object counts as. `turned`: the issues that people made of its lines."""
     result.refs[link.key] = item.ref
     if link.kind == "milestone":
         result.closed[link.key] = item.state == "closed"
@@ -124,9 +177,15 @@ def _own(
         result.units.append(Unit(link.key.rpartition(".")[0], state, link.key))
         return
     result.epics[link.key] = state
-    for node, ticked in body.ticks(item.description, slug, link.section).items():
+    ticks = body.ticks(item.description, slug, link.section, {f"#{i.ref.number}": i.title for i in turned.values()})
+    for node, ticked in ticks.items():
         if node in keys:  # else the roadmap has dropped the step since
-            result.units.append(Unit(link.key, "done" if ticked else "open", keys[node]))
+            made = turned.get(node)
+            done: State = "done" if ticked else "open"
+            result.units.append(Unit(link.key, state_of(made) if made else done, keys[node]))
+    for node, made in turned.items():
+        result.refs[keys[node]] = made.ref
+        _finish(result, milestone, made)
 
 
 def _added(

@@ -1,7 +1,9 @@
 """GitHub, and GitHub Enterprise Server: read with httpx, written with PyGithub, one attempt each.
 
-`client.py` has the verbs, `cursor.py` how reads go on from the last one, `wire.py` writes and what their failures
-mean, `auth.py` the token both share, `convert.py` JSON to core values and back (pure), `webhook.py` GitHub's calls.
+`client.py` has the verbs, `session.py` the repository and the way to it, `wire.py` writes and what their failures mean,
+`auth.py` the token. By concern: `reads.py` (how reads go on: `cursor.py`), `writes.py`, `links.py` (what blocks what),
+`hooks.py` (webhooks set up, and what they missed), `check.py`. Pure: `convert.py` (JSON to core values and back),
+`webhook.py` (GitHub's calls).
 May import `app.core`, `connectors.base`, `connectors.http`, httpx and PyGithub.
 """
 

@@ -17,10 +17,14 @@ MARGIN_SECONDS: Final = 120.0  # an installation token lives an hour
 MEDIA_TYPE: Final = "application/vnd.github+json"
 
 
+class BadCredentials(Unauthorized):
+    """The token itself is refused (401), whatever rights it may have had. Nothing was carried out."""
+
+
 class TokenSource(github.Auth.Auth):
     """Gives httpx and PyGithub the same token, and counts in `requests` the calls it made for it.
 
-    `token` may raise Unauthorized (none set, a key that is no key, a revoked installation) or Unavailable.
+    `token` may raise BadCredentials (none set, a key that is no key, a revoked installation) or Unavailable.
     """
 
     def __init__(
@@ -46,6 +50,11 @@ class TokenSource(github.Auth.Auth):
         return self.installation.reader.requests if self.installation else 0
 
     @property
+    def fine_grained(self) -> bool:
+        """Whether it is a fine-grained personal access token, told by how GitHub writes them."""
+        return self._fixed.reveal().strip().startswith("github_pat_")
+
+    @property
     def token_type(self) -> str:
         """The scheme of the Authorization header."""
         return "Bearer"
@@ -53,14 +62,21 @@ class TokenSource(github.Auth.Auth):
     @property
     def token(self) -> str:
         """A token good for two minutes at least."""
-        token = self.installation.token() if self.installation else self._fixed.reveal().strip()  # files end with \n
-        if not token:
-            raise Unauthorized("No GitHub token is set", "Check --token-env or --token-file.")
-        if not (token.isascii() and token.isprintable()):
-            raise Unauthorized(
+        # a Secret here too: a traceback can print local variables
+        token = Secret(
+            self.installation.token() if self.installation else self._fixed.reveal().strip()
+        )  # files end with \n
+        if not token.reveal():
+            raise BadCredentials("No GitHub token is set", "Check --token-env or --token-file.")
+        if not (token.reveal().isascii() and token.reveal().isprintable()):
+            raise BadCredentials(
                 "The GitHub token holds characters that no token has", "Check for a quote or a line break."
             )
-        return token
+        return token.reveal()
+
+    def forget(self) -> bool:
+        """The token was refused: whether another can be made, which the next call does."""
+        return self.installation is not None and self.installation.forget()
 
     def headers(self) -> Mapping[str, str]:
         """What a read is sent with."""
@@ -104,6 +120,11 @@ class Installation:
             self._renew()
         return self._token.reveal()
 
+    def forget(self) -> bool:
+        """Make a new one next time. Whether there was one."""
+        had, self._until = self._until > 0.0, 0.0
+        return had
+
     def _renew(self) -> None:
         answer = self.reader.query(f"/app/installations/{self.app.installation_id}/access_tokens", {})
         body = answer.body if isinstance(answer.body, dict) else {}
@@ -124,7 +145,7 @@ class Installation:
             return github.Auth.AppAuth(self.app.app_id, self.app.private_key.reveal()).create_jwt()
         except (PyJWTError, ValueError, TypeError, AssertionError):
             # what is raised can quote the key
-            raise Unauthorized(
+            raise BadCredentials(
                 "The GitHub App's private key is not a PEM RSA key", "Give --app-key-file the .pem that GitHub made."
             ) from None
 

@@ -34,6 +34,7 @@ parent { number repository { nameWithOwner } }
 repository { nameWithOwner }
 labels(first: 100) { nodes { name } }
 """
+TYPE_SELECTION: Final = "issueType { name }"  # not on every GitHub Enterprise Server
 
 
 def when(text: str | None) -> datetime | None:
@@ -72,6 +73,25 @@ def milestone(json: Json) -> Observed:
     )
 
 
+def graphql_milestone(json: Json) -> Observed:
+    """A milestone out of GraphQL: id number url title description state dueOn updatedAt closedAt."""
+    number = int(json["number"])
+    return Observed(
+        ref=Ref("milestone", str(number), number, json["id"], json["url"]),
+        title=json["title"],
+        description=json.get("description") or "",
+        state="closed" if json["state"] == "CLOSED" else "open",
+        due=due_date(json.get("dueOn")),
+        updated_at=when(json.get("updatedAt")),
+        closed_at=when(json.get("closedAt")),
+    )
+
+
+def node_id(json: Json) -> str:
+    """The GraphQL id of anything that REST describes."""
+    return str(json["node_id"])
+
+
 def is_pull_request(json: Json) -> bool:
     """The list of issues holds pull requests too, told by this key."""
     return "pull_request" in json
@@ -95,6 +115,7 @@ def issue(json: Json) -> Observed:
         milestone=str(int(in_milestone["number"])) if in_milestone else None,
         parent=parent,
         labels=tuple(label if isinstance(label, str) else label["name"] for label in json.get("labels") or ()),
+        type=(json.get("type") or {}).get("name"),
         updated_at=when(json.get("updated_at")),
         closed_at=when(json.get("closed_at")),
     )
@@ -108,6 +129,25 @@ def parent_id(parent_url: str | None, repository_url: str | None) -> str | None:
     own = urlsplit(repository_url or "").path
     path = "/".join(where.rsplit("/", 2)[-2:])
     return number if where.lower() == own.lower() else f"{path}#{number}"
+
+
+def is_blocked(json: Json) -> bool:
+    """Whether REST's issue waits for others: `total_blocked_by` counts the closed ones too, `blocked_by` the open."""
+    summary = json.get("issue_dependencies_summary") or {}
+    return bool(summary.get("total_blocked_by") or summary.get("blocked_by"))
+
+
+def blockers(json: Json) -> tuple[str, ...]:
+    """`Observed.blocked_by` of a GraphQL issue, by number, those elsewhere last. What the token may not see is null."""
+    own = json["repository"]["nameWithOwner"].lower()
+    here, elsewhere = [], []
+    for node in filter(None, json["blockedBy"]["nodes"]):
+        home, number = str(node["repository"]["nameWithOwner"]), int(node["number"])
+        if home.lower() == own:
+            here.append(number)
+        else:
+            elsewhere.append(f"{home}#{number}")
+    return (*map(str, sorted(here)), *sorted(elsewhere))
 
 
 def graphql_issue(json: Json) -> Observed:
@@ -130,6 +170,7 @@ def graphql_issue(json: Json) -> Observed:
         milestone=str(int(in_milestone["number"])) if in_milestone else None,
         parent=parent,
         labels=tuple(label["name"] for label in (json.get("labels") or {}).get("nodes") or ()),
+        type=(json.get("issueType") or {}).get("name"),
         updated_at=when(json.get("updatedAt")),
         closed_at=when(json.get("closedAt")),
     )
@@ -169,9 +210,31 @@ def issue_body(fields: Fields, refs: Refs) -> dict[str, Any]:
             body["labels"] = list(value) if isinstance(value, tuple) else []
         elif name == "state":
             body |= STATES.get(value or "open", STATES["closed"])
+        elif name == "type":
+            body["type"] = value or None
         elif name != "parent":
             refuse("issues", name, value)
     return body
+
+
+def dropped(fields: Fields, refs: Refs, made: Observed) -> tuple[str, ...]:
+    """Which of the fields that were sent GitHub left as they were, though it answered that all is well.
+
+    Without push access it silently drops milestone, labels and type (TRACKERS, trap 11).
+    """
+    lost = []
+    if "milestone" in fields:
+        wanted = fields["milestone"]
+        if made.milestone != (None if wanted is None else resolve(refs, "milestone", wanted).id):
+            lost.append("milestone")
+    labels = fields.get("labels")
+    if isinstance(labels, tuple):
+        asked, have = {name.lower() for name in labels}, {name.lower() for name in made.labels}
+        if asked - have or (have and not asked):
+            lost.append("labels")
+    if "type" in fields and str(fields["type"] or "").lower() != (made.type or "").lower():
+        lost.append("type")
+    return tuple(lost)
 
 
 def resolve(refs: Refs, field: str, key: Value) -> Ref:

@@ -19,7 +19,7 @@ from typing import Final
 
 from connectors.base import Cursor
 
-VERSION: Final = 1
+VERSION: Final = 2  # 2: issue types are read
 PAGE: Final = 100
 OVERLAP: Final = timedelta(seconds=60)  # what GitHub's list may show late
 

@@ -29,7 +29,7 @@ from connectors.base import (
     Unavailable,
     Unsupported,
 )
-from connectors.github.auth import TokenSource
+from connectors.github.auth import BadCredentials, TokenSource
 from connectors.http import (
     USER_AGENT,
     Refusal,
@@ -50,11 +50,23 @@ CAPPED: Final = re.compile(
 PATIENCE: Final = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.I)
 SENT_NOTHING: Final = re.compile(r"CERTIFICATE|WRONG_VERSION|HANDSHAKE|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE", re.I)
 NOT_KNOWN: Final = re.compile(r"provided invalid value|is not defined on|doesn't exist on type", re.I)
+OTHER_OWNER: Final = re.compile(r"(belong to|have) the same (owner|organi[sz]ation)", re.I)
+VERSION_REFUSED: Final = re.compile(r"\bAPI version\b", re.I)
 LOOK_UP: Final = "Whether it happened is looked up before it is tried again."
 
 
 class Moved(NotFound):
     """A write answered with a redirect: nothing was written. The repository has a new name, or the issue left it."""
+
+
+class Dropped(Unauthorized, OutcomeUnknown):
+    """It was written, but parts of it were silently left out for want of a right (TRACKERS, trap 11).
+
+    Both: Unauthorized stops the run, since all else would be written as lame; and as for an OutcomeUnknown, what was
+    made is there to be found by its marker, so that it is never made twice.
+    """
+
+    type = "tracker-unauthorized"
 
 
 class _Counted:
@@ -93,6 +105,7 @@ class Wire:
     def __init__(self, base_url: str, tokens: TokenSource) -> None:
         base = checked_base(base_url, TRACKER)
         self.host = base.host
+        self.request_id = ""  # of the last answer
         verify = os.environ.get("SSL_CERT_FILE") or True  # what httpx reads with
         connection = _Encrypted if base.scheme == "https" else _Plain
         self._connection = connection(
@@ -147,6 +160,7 @@ class Wire:
             raise lost(error, self.host, call) from None
         except (OSError, RuntimeError, ValueError):
             raise OutcomeUnknown(f"The answer of {self.host} to {call} could not be read", LOOK_UP) from None
+        self.request_id = headers.get("x-github-request-id", "")
         return headers, self._judge(call, status, headers, text)
 
     def _judge(self, call: str, status: int, headers: Mapping[str, str], text: str) -> dict[str, Any]:
@@ -203,15 +217,23 @@ def rules(refusal: Refusal) -> TrackerError | None:
             retry_after=PATIENCE_SECONDS if wait is None else wait,
             request_id=r.request_id,
         )
+    if r.status == 401 and not (r.body is None and "html" in r.headers.get("content-type", "")):  # that is a proxy's
+        return BadCredentials(said, bad_credentials(r.call), request_id=r.request_id)
+    if r.status in (400, 410) and VERSION_REFUSED.search(text):
+        return Unsupported(said, "Update Milepost: this server no longer speaks its version of the API.")
     if r.status == 403 and r.body is not None:
-        return Unauthorized(said, missing_right(r.headers), request_id=r.request_id)
+        suspended = "suspended" in text.lower()
+        hint = "Unsuspend the App's installation in GitHub's settings." if suspended else missing_right(r.headers)
+        return Unauthorized(said, hint, request_id=r.request_id)
     if r.status == 410 and "disabled" in text.lower():
         return Unsupported(said, "Switch issues on in the repository's settings.", request_id=r.request_id)
     return by_words(said, text, r.request_id) if r.status in (400, 422) else None
 
 
 def by_words(said: str, text: str, request_id: str) -> TrackerError | None:
-    """What only GitHub's words tell: a cap on sub-issues, or adds under one parent that met (TRACKERS, trap 4)."""
+    """What only GitHub's words tell: what sub-issues can't be, or adds under one parent that met (TRACKERS, trap 4)."""
+    if OTHER_OWNER.search(text):
+        return Unsupported(said, "A sub-issue and its parent must have the same owner.", request_id=request_id)
     if CAPPED.search(text):
         return Unsupported(said, "Put the rest into the parent's checklist.", request_id=request_id)
     if "Priority has already been taken" in text:
@@ -225,6 +247,13 @@ def words(refusal: Refusal) -> str:
     listed = errors if isinstance(errors, list) else []
     more = [str(e.get("message") or "") if isinstance(e, dict) else str(e) for e in listed]
     return "; ".join(dict.fromkeys(part for part in (refusal.message, *more) if part))[:500]
+
+
+def bad_credentials(call: str) -> str:
+    """How to mend a 401. An App signs its own calls, by its id, its key and this machine's clock."""
+    if "/app/" in call:
+        return "Check --app-id, --app-key-file, and that this machine's clock is right to the minute."
+    return "Check the token: it may be wrong, expired or revoked."
 
 
 def missing_right(headers: Mapping[str, str]) -> str:
@@ -253,7 +282,8 @@ def graphql_error(host: str, name: str, headers: Mapping[str, str], errors: obje
     if "NOT_FOUND" in kinds:
         return NotFound(said, "What the token may not see looks absent.", request_id=request_id)
     if codes & {"undefinedField", "argumentNotAccepted", "undefinedType"} or NOT_KNOWN.search(text):
-        return Unsupported(f"This GitHub ({host}) has no {name} with a parent", request_id=request_id)
+        what = f"{name} with a parent" if name == "createIssue" else name
+        return Unsupported(f"This GitHub ({host}) does not know {what}: {text}", request_id=request_id)
     if kinds - {""}:
         return by_words(said, text, request_id) or Rejected(said, request_id=request_id)
     return OutcomeUnknown(f"GitHub did not say whether it carried {name} out: {text}", LOOK_UP, request_id=request_id)

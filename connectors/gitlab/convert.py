@@ -1,25 +1,22 @@
-"""GitLab's JSON <-> core values. Pure.
+"""GitLab's JSON -> core values. Pure.
 
-REST's issues and milestones, GraphQL's work items, the fields that a write sends, and the cursor. Whatever lacks what
-GitLab documents is `Malformed`.
+REST's issues and milestones, GraphQL's work items. Whatever lacks what GitLab documents is `Malformed`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 
-from app.core.plan import Fields, Observed, Ref, Shape, Value
-from connectors.base import Cursor, FieldProblem, Refs, Rejected, Unsupported
+from app.core.plan import Observed, Ref, Shape
 
 Row = Mapping[str, Any]
 """A JSON object as GitLab sent it."""
 
-OVERLAP: Final = timedelta(seconds=60)  # a change may be committed after a later one was listed
-CLOSED: Final = ("closed", "not_planned")  # GitLab Free knows one way of being closed
+BLOCKED: Final = ("is_blocked_by", "blocked_by")  # a link's type: REST's words, which GraphQL uses too
+SHAPES: Final[Mapping[str, Shape]] = {"task": "child", "epic": "epic"}
 
 
 class Malformed(ValueError):
@@ -31,7 +28,7 @@ STRANGE: Final = (ValueError, LookupError, TypeError, AttributeError)  # what re
 
 def milestone(row: object) -> Observed:
     """A project milestone of the REST API. Its API path takes the global id, so `Ref.number` is that too."""
-    with_id = _row(row)
+    with_id = as_row(row)
     number = _int(with_id, "id")
     return Observed(
         ref=Ref("milestone", str(number), number, f"gid://gitlab/Milestone/{number}", _text(with_id, "web_url")),
@@ -44,15 +41,42 @@ def milestone(row: object) -> Observed:
     )
 
 
-def issue(row: object) -> Observed:
-    """An issue of the REST API, which lists tasks, incidents and test cases too. A task is a `child`; REST doesn't
-    tell its parent, which is None here.
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The numeric ids of a target's project and group, where epics are read."""
+
+    project_id: int
+    group_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The paths of a target: a reference that starts with one of them is to an object of the target."""
+
+    project: str
+    group: str = ""  # "" where epics are not read
+
+    def inside(self, reference: str) -> bool:
+        """Whether "group/project#12" or "group&12" is in here. GitLab's paths ignore case, and a project and a group
+        have no path in common.
+        """
+        path = reference.replace("&", "#").rpartition("#")[0].lower()
+        return bool(path) and path in (self.project.lower(), self.group.lower())
+
+
+def issue(row: object, home: Home | None = None) -> Observed:
+    """An issue of the REST API, which lists tasks, incidents and test cases too.
+
+    A task is a `child`; REST doesn't tell its parent, which is None here. With `home` what is under an epic is a
+    `child` too, and its parent is told as REST tells it: "&12" for epic 12 of the group, "other/group&12" for another
+    group's. (REST's `epic.id` is the id of the epic, not of its work item.)
     """
-    r = _row(row)
+    r = as_row(row)
     number, closed = _int(r, "id"), r.get("state") == "closed"
     inside = r.get("milestone")
     labels = r.get("labels")
-    shape: Shape = "child" if is_task(r) else "issue"
+    above = _epic(r.get("epic"), home) if home else None
+    shape: Shape = "child" if above or is_task(r) else "issue"
     return Observed(
         ref=Ref(shape, str(number), _int(r, "iid"), work_item_gid(number), _text(r, "web_url")),
         title=_text(r, "title"),
@@ -60,6 +84,7 @@ def issue(row: object) -> Observed:
         state="closed" if closed else "open",
         reason=_reason(r) if closed else None,
         milestone=str(_int(inside, "id")) if isinstance(inside, dict) else None,
+        parent=above,
         labels=tuple(_label(one) for one in labels) if isinstance(labels, list) else (),
         start=day(r.get("start_date")),
         due=day(r.get("due_date")),
@@ -68,23 +93,34 @@ def issue(row: object) -> Observed:
     )
 
 
+def of_project(row: object, home: Home) -> bool:
+    """Whether a REST issue is the project's own, and not another's of the group."""
+    return _int(as_row(row), "project_id") == home.project_id
+
+
+def _epic(told: object, home: Home) -> str | None:
+    """Where an epic is that REST shows on an issue. `url` is "/groups/PATH/-/epics/12"."""
+    if not isinstance(told, dict):
+        return None
+    iid, group = _int(told, "iid"), _int(told, "group_id")
+    path = _text(told, "url").partition("/groups/")[2].partition("/-/")[0]
+    return f"&{iid}" if group == home.group_id else f"{path or group}&{iid}"
+
+
 def is_task(row: Row) -> bool:
     """Whether a REST issue is a task: `issue_type` (lower case), `type` in upper case in some versions."""
     return str(row.get("issue_type") or row.get("type") or "").lower() == "task"
 
 
 def work_item(row: object) -> Observed:
-    """A work item as `graphql.WHOLE` asks for it, with its parent."""
-    r = _row(row)
-    widgets: dict[str, Any] = {}
-    for widget in r.get("widgets") or ():
-        if isinstance(widget, dict):
-            widgets.update(widget)
+    """A work item as `graphql.WHOLE` asks for it, with its parent. What has a parent is a `child`, but for epics."""
+    r = as_row(row)
+    widgets = _widgets(r)
     number, closed = gid_number(r.get("id")), str(r.get("state")).upper() == "CLOSED"
     kind = r.get("workItemType")
-    shape: Shape = "child" if isinstance(kind, dict) and str(kind.get("name")).lower() == "task" else "issue"
     inside, parent, labels = widgets.get("milestone"), widgets.get("parent"), widgets.get("labels")
     nodes = labels.get("nodes") if isinstance(labels, dict) else None
+    shape = SHAPES.get(str(kind.get("name")).lower() if isinstance(kind, dict) else "", "child" if parent else "issue")
     try:
         iid = int(r["iid"])
     except (KeyError, TypeError, ValueError):
@@ -105,11 +141,68 @@ def work_item(row: object) -> Observed:
     )
 
 
-def parents(nodes: object) -> dict[str, str | None]:
-    """Work item id -> its parent's id or None, from the nodes of `graphql.PARENTS`."""
-    if not isinstance(nodes, list):
-        raise Malformed("no list of work items")
-    return {item.ref.id: item.parent for item in map(work_item, nodes)}
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What only GraphQL tells of an item: its parent's id, and what it is blocked by (`Observed.blocked_by`)."""
+
+    parent: str | None = None
+    blocked_by: tuple[str, ...] = ()
+
+
+def details(nodes: object, around: Around) -> dict[str, Detail]:
+    """Work item id -> its details, from the nodes of `graphql.details`."""
+    found: dict[str, Detail] = {}
+    for node in _nodes(nodes):
+        parent = _widgets(node).get("parent")
+        above = str(gid_number(parent.get("id"))) if isinstance(parent, dict) else None
+        found[str(gid_number(node.get("id")))] = Detail(above, blockers(node, around))
+    return found
+
+
+def blockers(node: Row, around: Around) -> tuple[str, ...]:
+    """What a work item is blocked by: ids of objects of the target, "group/project#12" of others. Those that this token
+    may not see are not told.
+    """
+    told = _widgets(node).get("linkedItems")
+    found: list[str] = []
+    for link in _nodes(told.get("nodes")) if isinstance(told, dict) else ():
+        other = link.get("workItem")
+        if isinstance(other, dict) and str(link.get("linkType")).lower() in BLOCKED:
+            reference = _text(other, "reference")
+            found.append(str(gid_number(other.get("id"))) if around.inside(reference) else reference)
+    return tuple(found)
+
+
+def links(node: object) -> dict[str, str]:
+    """The id of what a work item is linked with -> the link's type."""
+    told = _widgets(as_row(node)).get("linkedItems")
+    found: dict[str, str] = {}
+    for link in _nodes(told.get("nodes")) if isinstance(told, dict) else ():
+        other = link.get("workItem")
+        if isinstance(other, dict):
+            found[str(gid_number(other.get("id")))] = str(link.get("linkType"))
+    return found
+
+
+def epic(node: object, around: Around) -> Observed:
+    """An epic of the group, with what it is blocked by where that was asked."""
+    return replace(work_item(node), blocked_by=blockers(as_row(node), around))
+
+
+def ids_by_iid(nodes: object) -> dict[str, str]:
+    """iid -> id of work items."""
+    return {str(node["iid"]): str(gid_number(node.get("id"))) for node in _nodes(nodes)}
+
+
+def label_ids(node: object) -> dict[str, str]:
+    """Label name -> global id, of what is on a work item."""
+    told = _widgets(as_row(node)).get("labels")
+    return {_text(one, "title"): _text(one, "id") for one in _nodes(told.get("nodes") if told else [])}
+
+
+def work_item_types(connection: Any) -> dict[str, str]:
+    """Type name, in lower case -> global id."""
+    return {str(one["name"]).lower(): str(one["id"]) for one in connection["nodes"]}
 
 
 def newest_once(items: Iterable[Observed]) -> tuple[Observed, ...]:
@@ -122,151 +215,41 @@ def newest_once(items: Iterable[Observed]) -> tuple[Observed, ...]:
     return tuple(found.values())
 
 
-def with_parents(items: Iterable[Observed], known: Mapping[str, str | None]) -> tuple[tuple[Observed, ...], int]:
-    """Children given their parents. Those whose parent was not told are left out, and counted."""
+def completed(
+    items: Iterable[Observed],
+    known: Mapping[str, Detail],
+    epics: Mapping[str, str | None],
+    needs: Callable[[Observed], bool],
+) -> tuple[tuple[Observed, ...], int]:
+    """Items with what REST doesn't tell. `epics`: "&12" -> the id of its work item, None where GitLab shows none.
+
+    Those whose details or epic were not told are left out, and counted.
+    """
     kept: list[Observed] = []
     lacking = 0
     for item in items:
-        if item.ref.shape != "child":
-            kept.append(item)
-        elif item.ref.id in known:
-            kept.append(replace(item, parent=known[item.ref.id]))
-        else:
+        detail, parent = known.get(item.ref.id), item.parent or ""
+        if (needs(item) and detail is None) or (parent.startswith("&") and parent not in epics):
             lacking += 1
+            continue
+        if parent.startswith("&"):
+            parent = epics[parent] or parent
+        elif detail:
+            parent = parent or detail.parent or ""
+        blocked_by = detail.blocked_by if detail else item.blocked_by
+        kept.append(replace(item, parent=parent or None, blocked_by=blocked_by))
     return tuple(kept), lacking
 
 
 def label(row: object) -> tuple[str, int]:
     """The name and id of a REST label."""
-    r = _row(row)
+    r = as_row(row)
     return _text(r, "name"), _int(r, "id")
 
 
-# What writes send
-
-
-def milestone_fields(fields: Fields) -> dict[str, str]:
-    """The REST parameters of a milestone for these fields. "" clears a date or text: the API reads them as strings
-    (gitlabhq `lib/api/milestone_responses.rb`) and Rails reads "" as no date.
-    """
-    sent: dict[str, str] = {}
-    for name, value in fields.items():
-        match name:
-            case "title" | "description":
-                sent[name] = _str(value)
-            case "start" | "due":
-                sent[f"{name}_date"] = _date(value)
-            case "state":
-                sent["state_event"] = "close" if value in CLOSED else "activate"
-            case _:
-                raise _unheld("milestones", name)
-    return sent
-
-
-def issue_fields(fields: Fields, refs: Refs) -> dict[str, str | int]:
-    """The REST parameters of an issue for these fields. 0 takes it out of its milestone and "" takes all labels off
-    (https://docs.gitlab.com/api/issues/#update-an-issue). Label names can't hold commas, and missing ones are made.
-    """
-    sent: dict[str, str | int] = {}
-    for name, value in fields.items():
-        match name:
-            case "title" | "description":
-                sent[name] = _str(value)
-            case "milestone":
-                sent["milestone_id"] = 0 if value is None else _resolved(refs, name, value).number
-            case "labels":
-                sent["labels"] = ",".join(value) if isinstance(value, tuple) else ""
-            case "due":
-                sent["due_date"] = _date(value)
-            case "state":
-                sent["state_event"] = "close" if value in CLOSED else "reopen"
-            case _:
-                raise _unheld("issues", name)
-    return sent
-
-
-def work_item_input(fields: Fields, refs: Refs) -> dict[str, Any]:
-    """The `workItemUpdate` input, without `id`, for these fields; null takes out of a milestone or parent.
-
-    Without `state` it suits `workItemCreate` too. Labels go by id and are not in it.
-    """
-    sent: dict[str, Any] = {}
-    dates: dict[str, str | None] = {}
-    for name, value in fields.items():
-        match name:
-            case "title":
-                sent["title"] = _str(value)
-            case "description":
-                sent["descriptionWidget"] = {"description": _str(value)}
-            case "milestone":
-                inside = None if value is None else _resolved(refs, name, value)
-                gid = inside and (inside.global_id or f"gid://gitlab/Milestone/{inside.id}")
-                sent["milestoneWidget"] = {"milestoneId": gid}
-            case "parent":
-                above = None if value is None else _resolved(refs, name, value)
-                sent["hierarchyWidget"] = {"parentId": above and (above.global_id or work_item_gid(above.id))}
-            case "start" | "due":
-                dates[f"{name}Date"] = _date(value) or None
-            case "state":
-                sent["stateEvent"] = "CLOSE" if value in CLOSED else "REOPEN"
-            case _:
-                raise _unheld("work items", name)
-    return sent | ({"startAndDueDateWidget": dates} if dates else {})
-
-
-# The cursor
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the reading of one family goes on. `etag` stands for the one page of what changed since `since`."""
-
-    since: datetime | None = None
-    etag: str = ""
-
-    def advanced(self, newest: datetime | None, began: datetime | None) -> datetime | None:
-        """The next `since`, never backwards: the newest change seen, but at least the overlap before the reading
-        began by the tracker's clock (`began`, None where it told no time): what was committed while it ran, or shortly
-        before, can have been missed. In quiet times it stands still, so that ETags hold.
-        """
-        if newest is None:
-            return self.since
-        seen = newest - OVERLAP if began is None else min(newest, began - OVERLAP)
-        return seen if self.since is None else max(self.since, seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """What a `Cursor` holds. Families have marks of their own: they are read one after the other. `keyset` is whether
-    this GitLab pages issues by key (since 18.3).
-    """
-
-    milestones: Mark = Mark()
-    issues: Mark = Mark()
-    keyset: bool = True
-
-    def cursor(self) -> Cursor:
-        """This position as text."""
-        marks = {"milestones": self.milestones, "issues": self.issues}
-        told = {name: [stamp(mark.since) if mark.since else None, mark.etag] for name, mark in marks.items()}
-        return Cursor(json.dumps({"v": 1, **told, "keyset": self.keyset}, separators=(",", ":")))
-
-    @staticmethod
-    def of(cursor: str | None) -> Position | None:
-        """What an earlier `cursor()` said; None for no cursor, or one that this version can't read."""
-        try:
-            told = json.loads(cursor or "")
-            if told["v"] != 1:
-                return None
-            first, second = (Mark(moment(told[name][0]), str(told[name][1])) for name in ("milestones", "issues"))
-            return Position(first, second, bool(told["keyset"]))
-        except (ValueError, KeyError, TypeError, IndexError):
-            return None
-
-
-def newest(items: Iterable[Observed]) -> datetime | None:
-    """The newest `updated_at`, None where there is none."""
-    return max((item.updated_at for item in items if item.updated_at), default=None)
+def id_of(row: object) -> int:
+    """The `id` of a REST object."""
+    return _int(as_row(row), "id")
 
 
 # Small readers
@@ -322,10 +305,26 @@ def _label(one: object) -> str:
     return _text(one, "name") if isinstance(one, dict) else str(one)
 
 
-def _row(row: object) -> Row:
+def as_row(row: object) -> Row:
+    """A JSON object, or Malformed."""
     if not isinstance(row, dict):
         raise Malformed("not an object")
     return row
+
+
+def _nodes(told: object) -> list[Row]:
+    if not isinstance(told, list):
+        raise Malformed("no list of nodes")
+    return [as_row(one) for one in told]
+
+
+def _widgets(row: Row) -> dict[str, Any]:
+    """All fields of a work item's widgets: their names don't clash."""
+    found: dict[str, Any] = {}
+    for widget in row.get("widgets") or ():
+        if isinstance(widget, dict):
+            found.update(widget)
+    return found
 
 
 def _int(row: Row, name: str) -> int:
@@ -338,25 +337,6 @@ def _int(row: Row, name: str) -> int:
 def _text(row: Row, name: str) -> str:
     value = row.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _str(value: Value) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _date(value: Value) -> str:
-    return value.isoformat() if isinstance(value, date) else ""
-
-
-def _resolved(refs: Refs, name: str, value: Value) -> Ref:
-    ref = refs.get(str(value))
-    if ref is None:
-        raise Rejected(f"The {name} {value} has no object in this project yet", fields=(FieldProblem(name, "missing"),))
-    return ref
-
-
-def _unheld(what: str, name: str) -> Unsupported:
-    return Unsupported(f"GitLab's {what} have no {name} that can be set here", "Leave it out in the profile.")
 
 
 def _at(item: Observed) -> datetime:

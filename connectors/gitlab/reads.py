@@ -1,201 +1,154 @@
-"""Reading a GitLab project: milestones and issues by REST, the parents of child items by GraphQL."""
+"""Reading a GitLab project and its group: one object, lists, GraphQL, and what does not change while we look."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from app.core.plan import Observed, Ref
-from connectors.base import (
-    Cursor,
-    NotFound,
-    Observation,
-    Place,
-    Rejected,
-    Secret,
-    TrackerError,
-    Unauthorized,
-    Unavailable,
-    Unsupported,
-)
-from connectors.gitlab import convert, graphql, refusals
-from connectors.gitlab.convert import Malformed, Mark, Position
+from connectors.base import NotFound, Place, Secret, Unavailable, Unsupported
+from connectors.gitlab import convert, fields, graphql, refusals
+from connectors.gitlab.convert import Home, Malformed
 from connectors.http import Answer, Reader
 
 Got = TypeVar("Got")
 
 PAGE: Final = 100
-CHILD_TYPE: Final = "task"
+TASK: Final = "task"
+ISSUE: Final = "issue"
+EPIC: Final = "epic"
 
 
-@dataclass(slots=True)
-class Listed:
-    """What a listing gave. `problem` is "" when every page came; `etag` stands for the whole when it was one page."""
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What the place is licensed for: epics in its group, links that block. `home` where epics are."""
 
-    items: list[Observed] = field(default_factory=list)
-    unchanged: bool = False
-    etag: str = ""
-    began: datetime | None = None
-    problem: str = ""
-
-    def mark(self, before: Mark) -> Mark:
-        """Where the family is read on from."""
-        if self.unchanged:
-            return before
-        since = before.advanced(convert.newest(self.items), self.began)
-        return Mark(since, self.etag if since == before.since else "")
+    epics: bool = False
+    links: bool = False
+    home: Home | None = None
 
 
 class Reads:
-    """Reads one project, over one keep-alive connection. Writes nothing. Not for two threads at once."""
+    """Reads one project, and its group where the place names one, over one keep-alive connection. Writes nothing.
+    Not for two threads at once.
+    """
 
     def __init__(self, place: Place, token: Secret) -> None:
         self.place = place
         self.project = f"api/v4/projects/{quote(place.path, safe='')}"
+        self.group = f"api/v4/groups/{quote(place.group, safe='')}" if place.group else ""
+        self.headers: Mapping[str, str] = {}  # of the last answer
         self.reader = Reader(
             place.base_url,
             lambda: {"private-token": token.reveal()},
             tracker="GitLab",
             refine=refusals.refine,
         )
-        self._task_type = ""
+        self._licence: Licence | None = None
+        self._types: dict[str, dict[str, str]] = {}
 
-    def observe(self, since: Cursor | None) -> Observation:
-        """`Connector.observe`: one request for milestones, one a hundred issues, one a hundred child items among them.
+    @property
+    def known_licence(self) -> Licence | None:
+        """The licence, where it was asked already."""
+        return self._licence
 
-        Incrementally by `updated_after`, which is on or after; a page that is the same as last time is answered 304.
+    def licence(self) -> Licence:
+        """What the place is licensed for, asked once, by what GitLab tells any member (`graphql.GROUP_LICENCE`).
+
+        Before 18.3 GitLab told of epics alone: licensed for them it is for links too, which are in the same tier;
+        without a group nothing can be told there, and nothing is claimed. Raises NotFound where the token may not see
+        the project or the group.
         """
-        before = self.reader.requests
-        told = Position.of(since)
-        position = told or Position()
-        milestones = self._milestones(position.milestones)
-        issues, keyset = Listed(problem=milestones.problem), position.keyset
-        if not milestones.problem:
-            issues, keyset = self._issues(position)
-        items = convert.newest_once([*milestones.items, *issues.items])
-        problem = milestones.problem or issues.problem
-        known: Mapping[str, str | None] = {}
-        if not problem:
-            known, problem = self._parents([item for item in items if item.ref.shape == "child"])
-        objects, lacking = convert.with_parents(items, known)
-        if lacking and not problem:
-            problem = f"GitLab told no parent for {lacking} child items that it listed"
-        after = Position(milestones.mark(position.milestones), issues.mark(position.issues), keyset)
-        return Observation(
-            objects=objects,
-            complete=not problem,
-            full=told is None,
-            cursor=None if problem else after.cursor(),
-            requests=self.reader.requests - before,
-            problem=problem,
-            observed_at=milestones.began,
-        )
+        if self._licence is None:
+            self._licence = self._ask_licence()
+        return self._licence
 
     def milestone(self, number: int) -> Observed:
         """One milestone, by its global id."""
         return self._one(f"{self.project}/milestones/{number}", convert.milestone)
 
     def item(self, ref: Ref) -> Observed:
-        """One issue or child item, with its parent."""
-        if ref.shape != "child":
+        """One issue, child item or epic, with its parent."""
+        if ref.shape == "issue" and not self.place.group:
             return self._one(f"{self.project}/issues/{ref.number}", convert.issue)
-        gid = ref.global_id or convert.work_item_gid(ref.id)
-        data = self.query(graphql.ONE, {"id": gid}, "the work item")
-        if data.get("workItem") is None:
+        return understood("the work item", convert.work_item, self.work_item(ref))
+
+    def work_item(self, ref: Ref, document: str = graphql.ONE) -> Mapping[str, Any]:
+        """A work item by its global id, as GraphQL gives it. Raises NotFound."""
+        node = self.query(document, {"id": fields.gid_of(ref)}, "the work item").get("workItem")
+        if not isinstance(node, dict):
             raise NotFound(f"GitLab shows no work item {ref.id} to this token", "It may be deleted.")
-        return _understood("the work item", convert.work_item, data["workItem"])
+        return node
 
-    def task_type(self) -> str:
-        """The GraphQL id of this project's type Task, asked once: the ids differ. Raises Unsupported without one."""
-        if not self._task_type:
-            project = self._project_of(self.query(graphql.TYPES, {"path": self.place.path}, "the work item types"))
-            ids = _understood("the work item types", _ids_by_name, project.get("workItemTypes"))
-            if CHILD_TYPE not in ids:
-                raise Unsupported("This project has no work item type Task", "Use the profile gitlab.")
-            self._task_type = ids[CHILD_TYPE]
-        return self._task_type
+    def epics_by_iid(self, iids: list[str]) -> dict[str, str]:
+        """The work item ids of at most 100 epics of the group, by iid; those that are not shown are left out."""
+        document = graphql.details(None, [graphql.Ask("epics", tuple(iids))], links=False)
+        names = {"project": self.place.path, "group": self.place.group, "i0": iids}
+        group = self.owner(self.query(document, names, "epics"), "group")
+        return understood("epics", lambda told: convert.ids_by_iid(told["nodes"]), group.get("e0"))
 
-    def labels(self) -> dict[str, int]:
-        """Label name -> id, of the project and the groups above it."""
-        first = self.reader.get(f"{self.project}/labels", {"per_page": PAGE, "include_ancestor_groups": "true"})
-        return _understood("labels", lambda _: dict(map(convert.label, self._rows(first))), None)
+    def type_id(self, name: str) -> str:
+        """The GraphQL id of a work item type, asked once: the ids differ. Epics are asked of the group. Raises
+        Unsupported without one.
+        """
+        where = "group" if name == EPIC else "project"
+        path = self.place.group if name == EPIC else self.place.path
+        if where not in self._types:
+            owner = self.owner(self.query(graphql.TYPES[where], {"path": path}, "the work item types"), where)
+            self._types[where] = understood("the work item types", convert.work_item_types, owner.get("workItemTypes"))
+        if name not in self._types[where]:
+            hint = "Use the profile gitlab." if name == TASK else "Use another profile."
+            raise Unsupported(f"This {where} has no work item type {name.title()}", hint)
+        return self._types[where][name]
+
+    def labels(self, *, of_group: bool = False) -> dict[str, str]:
+        """Label name -> global id, of the project or the group, and of the groups above."""
+        url = f"{self.group if of_group else self.project}/labels"
+        first = self.reader.get(url, {"per_page": PAGE, "include_ancestor_groups": "true"})
+        pairs = understood("labels", lambda _: list(map(convert.label, self.rows(first))), None)
+        return {name: f"gid://gitlab/Label/{number}" for name, number in pairs}
 
     def query(self, document: str, variables: Mapping[str, Any], what: str) -> Mapping[str, Any]:
         """The `data` of a GraphQL query, sent once. Part of an answer is none: `errors` are raised."""
+        return self.asked(document, variables, what)[0]
+
+    def asked(
+        self, document: str, variables: Mapping[str, Any], what: str
+    ) -> tuple[Mapping[str, Any], datetime | None]:
+        """The same, with the tracker's time."""
         answer = self.reader.query("api/graphql", {"query": document, "variables": dict(variables)})
         body = answer.body
         if not isinstance(body, dict):
-            raise _strange(what)
+            raise strange(what)
         if body.get("errors"):
             raise refusals.query_refused(refusals.messages(body["errors"]), f"to tell {what}")
         data = body.get("data")
         if not isinstance(data, dict):
-            raise _strange(what)
-        return data
+            raise strange(what)
+        return data, answer.date
+
+    def owner(self, data: Mapping[str, Any], which: str) -> Mapping[str, Any]:
+        """The `project` or `group` of an answer. Raises NotFound where the token may not see it."""
+        told = data.get(which)
+        if isinstance(told, dict):
+            return told
+        path = self.place.group if which == "group" else self.place.path
+        mend = refusals.GROUP if which == "group" else refusals.ROLE
+        raise NotFound(f"GitLab's GraphQL API shows no {which} {path} to this token", mend)
 
     def get(self, url: str, what: str) -> convert.Row:
         """One JSON object of the REST API."""
-        body = self.reader.get(url).body
-        if not isinstance(body, dict):
-            raise _strange(what)
-        return body
+        answer = self.reader.get(url)
+        self.headers = answer.headers
+        if not isinstance(answer.body, dict):
+            raise strange(what)
+        return answer.body
 
-    def _milestones(self, mark: Mark) -> Listed:
-        return self._list(f"{self.project}/milestones", _since({"per_page": PAGE}, mark), convert.milestone, mark.etag)
-
-    def _issues(self, position: Position) -> tuple[Listed, bool]:
-        """Issues, and whether this GitLab pages them by key.
-
-        By key in the order of change: what changes while it is read comes again at the end. By offset in the order
-        of creation: in the order of change, what changes would move the rest up, past the page's edge.
-        """
-        mark, url = position.issues, f"{self.project}/issues"
-        rest: dict[str, str | int] = {"scope": "all", "sort": "asc", "per_page": PAGE}
-        if position.keyset:
-            by_key = {**rest, "pagination": "keyset", "order_by": "updated_at"}
-            try:
-                return self._list(url, _since(by_key, mark), convert.issue, mark.etag, refusable=True), True
-            except Rejected:  # 405, or 400: not for issues before 18.3
-                mark = replace(mark, etag="")
-        by_offset = {**rest, "order_by": "created_at"}
-        return self._list(url, _since(by_offset, mark), convert.issue, mark.etag), False
-
-    def _list(
-        self,
-        url: str,
-        params: Mapping[str, str | int],
-        read: Callable[[object], Observed],
-        etag: str,
-        *,
-        refusable: bool = False,
-    ) -> Listed:
-        """Every page, followed by Link. A failure is `problem`, but raised where the place itself can't be read, or,
-        if `refusable`, the parameters are refused.
-        """
-        listed, first = Listed(), True
-        try:
-            answer = self.reader.get(url, params, etag=etag)
-            first = False
-            listed.began = answer.date
-            listed.unchanged = answer.unchanged
-            listed.etag = "" if answer.next else answer.etag
-            for row in self._rows(answer):
-                listed.items.append(read(row))
-        except convert.STRANGE:
-            listed.problem = _strange(url).message
-        except TrackerError as error:
-            if isinstance(error, Unauthorized) or (first and isinstance(error, NotFound)):
-                raise
-            if refusable and first and isinstance(error, Rejected):
-                raise
-            listed.problem = error.message
-        return listed
-
-    def _rows(self, answer: Answer) -> Iterator[object]:
-        """What this page lists, and every one that follows it."""
+    def rows(self, answer: Answer) -> Iterator[object]:
+        """What this page lists, and every one that follows it, by Link. Raises Malformed."""
         seen: set[str] = set()
         while not answer.unchanged:
             if not isinstance(answer.body, list):
@@ -208,51 +161,62 @@ class Reads:
             seen.add(answer.next)
             answer = self.reader.get(answer.next)
 
-    def _parents(self, children: list[Observed]) -> tuple[dict[str, str | None], str]:
-        """The parents of these child items by id, and what went wrong. Asks nothing when there are none."""
-        known: dict[str, str | None] = {}
-        for iids in _batches([str(child.ref.number) for child in children]):
-            try:
-                data = self.query(
-                    graphql.PARENTS, {"path": self.place.path, "iids": iids}, "the parents of child items"
-                )
-                project = self._project_of(data)
-                nodes = (project.get("workItems") or {}).get("nodes")
-                known |= _understood("the parents of child items", convert.parents, nodes)
-            except Unauthorized:
-                raise
-            except TrackerError as error:
-                return known, error.message
-        return known, ""
+    def listed(self, url: str, what: str) -> list[convert.Row]:
+        """A whole list of JSON objects."""
+        first = self.reader.get(url, {"per_page": PAGE})
+        return understood(what, lambda _: [convert.as_row(one) for one in self.rows(first)], None)
 
-    def _project_of(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        project = data.get("project")
-        if not isinstance(project, dict):
-            raise NotFound(f"GitLab's GraphQL API shows no project {self.place.path} to this token", refusals.ROLE)
-        return project
+    def _ask_licence(self) -> Licence:
+        place = self.place
+        names = {"project": place.path} | ({"group": place.group} if place.group else {})
+        try:
+            data = self.query(graphql.GROUP_LICENCE if place.group else graphql.LICENCE, names, "its licence")
+        except Unsupported:  # before 18.3
+            return self._ask_old_licence(names) if place.group else Licence()
+        return self._licensed(data, _feature(data, "above", "hasEpicsFeature"), _feature(data, "own", BLOCKED))
+
+    def _ask_old_licence(self, names: Mapping[str, str]) -> Licence:
+        try:
+            data = self.query(graphql.OLD_GROUP_LICENCE, names, "its licence")
+        except Unsupported:  # the Community Edition, which has no epics
+            return Licence()
+        epics = self.owner(data, "group").get("epicsEnabled") is True
+        return self._licensed(data, epics, epics)
+
+    def _licensed(self, data: Mapping[str, Any], epics: bool, links: bool) -> Licence:
+        project = self.owner(data, "project")
+        if not self.place.group:
+            return Licence(links=links)
+        group = self.owner(data, "group")
+        if not epics:
+            return Licence(links=links)
+
+        def ids(_: object) -> Home:
+            return Home(convert.gid_number(project.get("id")), convert.gid_number(group.get("id")))
+
+        return Licence(True, links, understood("its licence", ids, None))
 
     def _one(self, url: str, read: Callable[[object], Observed]) -> Observed:
-        return _understood(url, read, self.get(url, url))
+        return understood(url, read, self.get(url, url))
 
 
-def _understood(what: str, read: Callable[[object], Got], told: object) -> Got:
+BLOCKED: Final = "hasBlockedIssuesFeature"
+
+
+def _feature(data: Mapping[str, Any], which: str, name: str) -> bool:
+    told = data.get(which)
+    features = told.get("availableFeatures") if isinstance(told, dict) else None
+    return isinstance(features, dict) and features.get(name) is True
+
+
+def understood(what: str, read: Callable[[Any], Got], told: object) -> Got:
+    """What `read` makes of an answer; Unavailable where it is not as documented."""
     try:
         return read(told)
     except convert.STRANGE:
-        raise _strange(what) from None
+        raise strange(what) from None
 
 
-def _ids_by_name(connection: Any) -> dict[str, str]:
-    return {str(one["name"]).lower(): str(one["id"]) for one in connection["nodes"]}
-
-
-def _since(params: Mapping[str, str | int], mark: Mark) -> dict[str, str | int]:
-    return {**params, **({"updated_after": convert.stamp(mark.since)} if mark.since else {})}
-
-
-def _batches(names: list[str]) -> Iterable[list[str]]:
-    return (names[at : at + PAGE] for at in range(0, len(names), PAGE))
-
-
-def _strange(what: str) -> Unavailable:
+def strange(what: str) -> Unavailable:
+    """The error for an answer that is not as documented."""
     return Unavailable(f"GitLab's answer about {what} is not what it documents", "Check --base-url.")

@@ -21,6 +21,11 @@ from connectors.http import Refusal
 
 SCOPE: Final = "Give the token the scope api."
 ROLE: Final = "Give the token's user the role Planner or Reporter in the project, or more, and the token the scope api."
+GROUP: Final = "Check --group, and give the token's user a role in the group: a project's token has none there."
+OWNER: Final = (
+    "Give the token's user the role Maintainer in the project (webhooks need it), and the token the scope api."
+)
+TIER: Final = "It needs GitLab Premium."
 PATIENCE: Final = "It goes on when the tracker allows."
 
 NAMES: Final[Mapping[str, str]] = {
@@ -41,6 +46,8 @@ def refine(refusal: Refusal) -> TrackerError | None:
     """GitLab's own rules for an answer of 4xx; None leaves it to `connectors.http.error_for`."""
     said = f"GitLab answered {refusal.status} to {refusal.call}" + (f": {refusal.message}" if refusal.message else "")
     if refusal.status == 403 and "retry-after" not in refusal.headers:
+        if _has(refusal.message.lower(), UNLICENSED):
+            return Unsupported(said, TIER, request_id=refusal.request_id)
         scope = isinstance(refusal.body, dict) and refusal.body.get("error") == "insufficient_scope"
         return Unauthorized(said, SCOPE if scope else ROLE, request_id=refusal.request_id)
     if refusal.status in (400, 409, 422):
@@ -92,7 +99,17 @@ def _problem(name: str, words: str) -> FieldProblem:
 # GraphQL says why only in words
 
 GONE: Final = ("does not exist or you don't have permission", "not found", "no object found", "no matching work item")
-TOO_OLD: Final = ("doesn't exist on type", "doesn't accept argument", "isn't a defined", "not defined", "invalid value")
+TOO_OLD: Final = (
+    "doesn't exist on type",
+    "doesn't accept argument",
+    "isn't a defined",
+    "not defined",
+    "invalid value",
+    "no such type",
+    "cannot query field",  # servers other than graphql-ruby
+    "unknown argument",
+    "unknown type",
+)
 HELD: Final = (
     "maximum",
     "limit",
@@ -103,6 +120,7 @@ HELD: Final = (
     "licen",
     "not available",
 )
+UNLICENSED: Final = ("current license", "current licence", "subscription tier", "not licensed")
 LATER: Final = ("too many times", "rate limit", "retry later", "try again later")
 FAULT: Final = ("timeout", "timed out", "server error")
 TOKEN: Final = ("invalid token", "token is expired", "token was revoked", "unauthorized", "insufficient_scope")
@@ -128,7 +146,7 @@ def query_refused(said: tuple[str, ...], call: str, *, mutation: bool = False, r
     if _has(low, GONE):
         return NotFound(text, f"It may be deleted. If it is there: {ROLE}", request_id=request_id)
     if _has(low, TOO_OLD):
-        hint = "This GitLab may be too old for child items: use the profile gitlab."
+        hint = "This GitLab may be too old for it: use the profile gitlab."
         return Unsupported(text, hint, request_id=request_id)
     return Rejected(text, fields=spoken_problems(said), request_id=request_id)
 
@@ -143,6 +161,8 @@ def mutation_refused(said: tuple[str, ...], call: str, *, request_id: str = "") 
         return Rejected(text, fields=problems, request_id=request_id)
     if _has(low, GONE):
         return NotFound(text, "It may have been deleted.", request_id=request_id)
+    if _has(low, UNLICENSED):
+        return Unsupported(text, TIER, request_id=request_id)
     if _has(low, HELD):
         return Unsupported(text, "This project can't hold it: a cap, the licence or the types.", request_id=request_id)
     return Rejected(text, fields=problems, request_id=request_id)

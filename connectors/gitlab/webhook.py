@@ -23,6 +23,8 @@ SIGNING: Final = "whsec_"
 RELEVANT: Final = frozenset({"issue", "work_item", "milestone"})  # `object_kind`s that can change a unit
 EVENTS: Final = frozenset({"Issue Hook", "Confidential Issue Hook", "Work Item Hook", "Milestone Hook"})
 
+NAMES: Final = ("idempotency-key", "x-gitlab-event-uuid", "webhook-id")  # the first is the same when sent again
+
 
 def parse_delivery(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> Delivery:
     """Verify a call on its raw bytes, in constant time, then read it. `headers` has lower-case names; `now` is UTC.
@@ -42,12 +44,16 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secret: Secret, now:
         raise NotJson("The call's body is not JSON") from None
     if not isinstance(told, dict):
         raise NotJson("The call's body is not a JSON object")
-    names = ("idempotency-key", "x-gitlab-event-uuid", "webhook-id")
-    name = next((headers[n].strip() for n in names if headers.get(n, "").strip()), "")
-    if not name:
+    read = delivery(headers, told)
+    if not read.id:
         raise BadDelivery("The call carries no Idempotency-Key or X-Gitlab-Event-UUID to tell it by")
-    event = headers.get("x-gitlab-event", "")
-    kind = told.get("object_kind")
+    return read
+
+
+def delivery(headers: Mapping[str, str], told: Mapping[str, object], *, otherwise: str = "") -> Delivery:
+    """A call by its lower-case headers and its body, verified or not. `otherwise` names one that has no id."""
+    name = next((headers[n].strip() for n in NAMES if headers.get(n, "").strip()), otherwise)
+    event, kind = headers.get("x-gitlab-event", ""), told.get("object_kind")
     return Delivery(id=name, event=event or str(kind or ""), relevant=kind in RELEVANT or event in EVENTS)
 
 

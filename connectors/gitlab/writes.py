@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote
 
 import gitlab
 import gitlab.exceptions
@@ -21,8 +23,9 @@ from gql.transport.exceptions import TransportError, TransportQueryError
 from requests.adapters import HTTPAdapter
 
 from app.core.plan import Observed
-from connectors.base import OutcomeUnknown, Secret, TrackerError, Unauthorized, Unavailable
+from connectors.base import OutcomeUnknown, Place, Secret, TrackerError, Unauthorized, Unavailable
 from connectors.gitlab import convert, graphql, refusals
+from connectors.gitlab.convert import Home
 from connectors.http import USER_AGENT, Json, Refusal, bracketed, error_for, is_loopback, parse_json
 
 Got = TypeVar("Got")
@@ -45,10 +48,12 @@ LOST_HINT: Final = "It may have been carried out: it is looked up before it is t
 
 
 class Writes:
-    """Writes to one project. `sent` counts requests that went out, or tried to. Not for two threads at once."""
+    """Writes to one project and its group. `sent` counts requests that went out, or tried to. Not for two threads."""
 
-    def __init__(self, base: httpx.URL, path: str, token: Secret) -> None:
+    def __init__(self, base: httpx.URL, place: Place, token: Secret, home: Home | None = None) -> None:
         self.sent = 0
+        self._home = home
+        self._path, self._group_path = place.path, place.group
         self._host = base.host
         self._status: int | None = None  # of the last answer's head; its body may still have been lost
         self._headers: Mapping[str, str] = {}
@@ -68,7 +73,8 @@ class Writes:
             user_agent=USER_AGENT,
             keep_base_url=True,
         )
-        self._project = self._gitlab.projects.get(path, lazy=True)
+        self._project = self._gitlab.projects.get(place.path, lazy=True)
+        self._group = self._gitlab.groups.get(place.group, lazy=True) if place.group else None
         self._http = httpx.Client(
             headers={"private-token": token.reveal(), "user-agent": USER_AGENT},
             timeout=httpx.Timeout(WRITE_SECONDS, connect=CONNECT_SECONDS),
@@ -95,19 +101,48 @@ class Writes:
 
     def create_issue(self, fields: Mapping[str, str | int]) -> Observed:
         """POST …/issues, once."""
-        made = self._project.issues.create
-        return self._call("POST …/issues", lambda: made(dict(fields), **ONCE).asdict(), convert.issue)
+        made, read = self._project.issues.create, partial(convert.issue, home=self._home)
+        return self._call("POST …/issues", lambda: made(dict(fields), **ONCE).asdict(), read)
 
     def update_issue(self, iid: int, fields: Mapping[str, str | int]) -> Observed:
         """PUT …/issues/IID, once. Tasks are reached there too."""
         put = self._project.issues.update
-        return self._call(f"PUT …/issues/{iid}", lambda: put(iid, dict(fields), **ONCE), convert.issue)
+        read = partial(convert.issue, home=self._home)
+        return self._call(f"PUT …/issues/{iid}", lambda: put(iid, dict(fields), **ONCE), read)
 
-    def create_label(self, name: str) -> int:
-        """POST …/labels, once, in GitLab's own blue. Gives the label's id."""
-        made = self._project.labels.create
+    def create_label(self, name: str, *, in_group: bool = False) -> str:
+        """POST …/labels of the project or its group, once, in GitLab's own blue. Gives the label's global id."""
+        made = self._owner(in_group).labels.create
         fields = {"name": name, "color": "#428BCA"}
-        return self._call("POST …/labels", lambda: made(fields, **ONCE).asdict(), lambda row: convert.label(row)[1])
+        number = self._call("POST …/labels", lambda: made(fields, **ONCE).asdict(), lambda row: convert.label(row)[1])
+        return f"gid://gitlab/Label/{number}"
+
+    def create_link(self, iid: int, by: int) -> None:
+        """POST …/issues/IID/links, once: the issue is blocked by the project's issue `by`."""
+        made = self._project.issues.get(iid, lazy=True).links.create
+        fields = {"target_project_id": self._path, "target_issue_iid": str(by), "link_type": "is_blocked_by"}
+        self._call(f"POST …/issues/{iid}/links", lambda: made(fields, **ONCE), lambda _: None)
+
+    def delete_link(self, iid: int, link: int) -> None:
+        """DELETE …/issues/IID/links/ID, once."""
+        delete = self._project.issues.get(iid, lazy=True).links.delete
+        self._call(f"DELETE …/issues/{iid}/links/{link}", lambda: delete(link, **ONCE), lambda _: None)
+
+    def create_hook(self, fields: Mapping[str, str | bool], *, in_group: bool = False) -> convert.Row:
+        """POST …/hooks of the project or its group, once."""
+        made = self._owner(in_group).hooks.create
+        return self._call("POST …/hooks", lambda: made(dict(fields), **ONCE).asdict(), convert.as_row)
+
+    def update_hook(self, number: int, fields: Mapping[str, str | bool], *, in_group: bool = False) -> convert.Row:
+        """PUT …/hooks/ID of the project or its group, once."""
+        put = self._owner(in_group).hooks.update
+        return self._call(f"PUT …/hooks/{number}", lambda: put(number, dict(fields), **ONCE), convert.as_row)
+
+    def test_hook(self, number: int, trigger: str, *, in_group: bool = False) -> None:
+        """POST …/hooks/ID/test/TRIGGER, once: GitLab calls the hook now, which switches it on again when answered."""
+        kind, owner = ("groups", self._group_path) if in_group else ("projects", self._path)
+        path = f"/{kind}/{quote(owner, safe='')}/hooks/{number}/test/{trigger}"
+        self._call(f"POST …/hooks/{number}/test", lambda: self._gitlab.http_post(path, **ONCE), lambda _: None)
 
     def create_work_item(self, fields: Mapping[str, Any]) -> Observed:
         """The mutation workItemCreate, once."""
@@ -117,21 +152,40 @@ class Writes:
         """The mutation workItemUpdate, once. The answer carries the parent."""
         return self._mutate("workItemUpdate", graphql.UPDATE, fields)
 
+    def link_items(self, gid: str, by: str) -> None:
+        """The mutation workItemAddLinkedItems, once: the first is blocked by the second."""
+        fields = {"id": gid, "workItemsIds": [by], "linkType": "BLOCKED_BY"}
+        self._mutate_("workItemAddLinkedItems", graphql.LINK, fields, lambda _: None)
+
+    def unlink_items(self, gid: str, by: str) -> None:
+        """The mutation workItemRemoveLinkedItems, once. It takes away the link of whatever type."""
+        fields = {"id": gid, "workItemsIds": [by]}
+        self._mutate_("workItemRemoveLinkedItems", graphql.UNLINK, fields, lambda _: None)
+
     def close(self) -> None:
         """Let connections go."""
         self._gitlab.session.close()
         self._http.close()
 
+    def _owner(self, in_group: bool) -> Any:
+        """The project, or its group. `Any`: their managers are alike, not of one type."""
+        return self._group if in_group else self._project
+
     def _mutate(self, name: str, document: str, fields: Mapping[str, Any]) -> Observed:
+        return self._mutate_(name, document, fields, lambda payload: convert.work_item(payload["workItem"]))
+
+    def _mutate_(
+        self, name: str, document: str, fields: Mapping[str, Any], made: Callable[[Mapping[str, Any]], Got]
+    ) -> Got:
         # `execute` hands what it is given to `gql.gql`, which takes a request with its variables; gql calls variables
         # given apart, which is python-gitlab's own way, deprecated.
         request = cast(str, GraphQLRequest(document, variable_values={"input": dict(fields)}))
 
-        def read(data: Any) -> Observed:
+        def read(data: Any) -> Got:
             payload = data[name]
             if said := refusals.messages(payload.get("errors") or []):
-                raise refusals.mutation_refused(said, name, request_id=self._request_id)
-            return convert.work_item(payload["workItem"])
+                raise refusals.mutation_refused(said, name, request_id=self.request_id)
+            return made(payload)
 
         return self._call(name, lambda: self._graphql.execute(request), read)
 
@@ -173,13 +227,14 @@ class Writes:
         if isinstance(error.data, dict) and any(error.data.values()):
             return self._lost(f"GitLab answered {name} with a result and with errors")
         said = refusals.messages(error.errors)
-        return refusals.query_refused(said, name, mutation=True, request_id=self._request_id)
+        return refusals.query_refused(said, name, mutation=True, request_id=self.request_id)
 
     def _lost(self, text: str) -> OutcomeUnknown:
-        return OutcomeUnknown(text, LOST_HINT, request_id=self._request_id)
+        return OutcomeUnknown(text, LOST_HINT, request_id=self.request_id)
 
     @property
-    def _request_id(self) -> str:
+    def request_id(self) -> str:
+        """GitLab's own name for the last write that it answered."""
         return self._headers.get("x-request-id", "")
 
     def going(self, *_: object) -> None:

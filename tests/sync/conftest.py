@@ -19,7 +19,7 @@ from app.sync.reconcile import Applied
 from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
-from connectors.sandbox.kit import serving
+from connectors.sandbox.kit import Options, serving
 
 SMALL = """# Small Programme
 
@@ -44,6 +44,7 @@ SMALL = """# Small Programme
     2. Lay bricks up to the first floor.
 """
 PATH = "acme/app"
+ANY = Options()
 PROFILES = ["github", "github-issues", "gitlab", "gitlab-issues"]
 
 
@@ -112,11 +113,11 @@ class Site:
         return int(self.box.log.summary()["writes"])
 
 
-def open_site(folder: Path, profile: str, url: str | None = None) -> Iterator[Site]:
+def open_site(folder: Path, profile: str, url: str | None = None, options: Options = ANY) -> Iterator[Site]:
     db = Database(url or f"sqlite:///{folder / 'milepost.db'}")
     db.upgrade()
     github = profile.startswith("github")
-    box: Any = GitHubBox() if github else GitLabBox()
+    box: Any = GitHubBox(options) if github else GitLabBox(options)
     with serving(box.app) as address:
         base = f"{address}/repos/{PATH}" if github else f"{address}/api/v4/projects/{PATH.replace('/', '%2F')}"
         headers = {"Authorization": "Bearer a-person"}

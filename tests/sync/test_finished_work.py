@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -11,8 +10,7 @@ from sqlmodel import select
 from app.db.models import VersionRow
 from app.sync import roadmap
 from app.sync.context import utc_now
-from connectors.base import Unavailable
-from connectors.github import GitHub
+from connectors.sandbox.faults import Fault
 from mappings.roadmap import RoadmapRefused
 from tests.sync.conftest import SMALL, Site
 
@@ -47,18 +45,13 @@ def test_finished_work_is_not_forgotten_by_the_first_push(site: Site) -> None:
     assert site.summary() == {}, "people reopened it: nobody closes it again"
 
 
-def test_a_close_that_fails_after_its_create_is_made_up_for(hub: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_close_that_fails_after_its_create_is_made_up_for(hub: Site) -> None:
     hub.read(FINISHED)
     hub.target()
-    update = GitHub.update
-
-    def fail(self: GitHub, *arguments: Any) -> Any:
-        raise Unavailable("nobody is there")
-
-    monkeypatch.setattr(GitHub, "update", fail)
+    hub.box.faults.add(Fault("error", match="^PATCH", times=None))
     failed = [outcome.key for outcome in hub.apply().outcomes if outcome.result == "failed"]
     assert failed == ["1B", "1C"]
-    monkeypatch.setattr(GitHub, "update", update)
+    hub.box.faults.clear()
     assert hub.summary() == {"adopt": 2}
     assert hub.apply().state == "done"
     assert done(hub) == {"1A": (1, 2), "1B": (1, 1), "1C": (2, 2)}

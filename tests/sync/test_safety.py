@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 from app.core.plan import ChangeGuard, Desired, Fields, Observed, Ref
 from app.db import targets as rows
 from app.sync import lease, reconcile
-from app.sync.context import Context, open_place
+from app.sync.context import Context, open_place, utc_now
 from app.sync.reconcile import PlanStale
 from app.sync.run import Stop
 from connectors.base import OutcomeUnknown, Place, RateLimited, Refs, Unavailable
+from connectors.sandbox.faults import Fault
+from connectors.sandbox.kit import Options
 from tests.sync.conftest import SMALL, Site, open_site
 
 
@@ -57,7 +60,10 @@ def flaky(site: Site, mode: str, when: set[int]) -> tuple[Site, list[float]]:
     def open_flaky(place: Place) -> Any:
         return Flaky(open_place(place), mode, when, count)
 
-    ctx = replace(site.ctx, open_place=open_flaky, sleep=waits.append)
+    def now() -> datetime:
+        return utc_now() + timedelta(seconds=sum(waits))
+
+    ctx = replace(site.ctx, open_place=open_flaky, sleep=waits.append, now=now)
     return replace(site, ctx=ctx), waits
 
 
@@ -130,9 +136,9 @@ def test_a_stop_ends_after_the_call_in_flight_and_the_same_plan_goes_on(hub: Sit
             stop.set()
 
     applied = hub.apply(plan_id=plan.id, on_progress=after_two, stop=stop)
-    assert (applied.state, len(applied.outcomes)) == ("interrupted", 2)
+    assert (applied.state, len(applied.outcomes)) == ("interrupted", 1)
     again = hub.apply(plan_id=plan.id)
-    assert (again.state, len(again.outcomes)) == ("done", 3)
+    assert (again.state, len(again.outcomes)) == ("done", 4)
     assert hub.writes() == 5
 
 
@@ -272,3 +278,40 @@ def test_removing_most_of_a_roadmap_is_guarded(site: Site) -> None:
         site.apply()
     assert site.apply(max_percent=100).state == "done"
     assert site.summary() == {}
+
+
+def test_a_tracker_that_is_away_gives_a_plan_that_concludes_nothing(hub: Site) -> None:
+    hub.read(SMALL)
+    hub.target()
+    hub.apply()
+    hub.box.faults.add(Fault("error", times=None, status=503))
+    plan = reconcile.make_plan(hub.ctx, "hub")
+    assert (plan.plan.complete, plan.plan.changes) == (False, ())
+    assert "503" in plan.problem
+    with pytest.raises(reconcile.ReadIncomplete):
+        hub.apply(plan_id=plan.id)
+
+
+def push_one(site: Site) -> None:
+    """A run that is stopped after its first step."""
+    stop = Stop()
+    site.apply(on_progress=lambda change, done, total: stop.set() if done == 1 else None, stop=stop)
+
+
+def test_a_token_without_push_access_stops_the_run_and_doubles_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+    """GitHub silently drops milestone and labels then (TRACKERS, trap 11)."""
+    for site in open_site(tmp_path, "github", options=Options(no_push=("the-robot",))):
+        site.read(SMALL)
+        site.target()
+        monkeypatch.setenv("SYNC_TOKEN", "another-robot")
+        push_one(site)
+        monkeypatch.setenv("SYNC_TOKEN", "the-robot")
+        for _ in range(2):
+            applied = site.apply()
+            assert applied.state == "failed"
+            assert "no push access" in str(applied.outcomes[-1].error)
+        assert len(site.issues()) == 1
+        monkeypatch.setenv("SYNC_TOKEN", "another-robot")
+        assert site.apply().state == "done"
+        assert set(site.titles()) == {"1A — Mobilisation", "1B — Blueprint", "2A — Bricks"}
+        assert site.summary() == {}

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -293,14 +293,14 @@ def test_a_target_removed_meanwhile_is_unknown(desk: Desk, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        (signed(), 202),
-        (signed(at=datetime.now(UTC) - timedelta(minutes=20)), 401),
-        (signed(b"{}"), 401),
-        (gitlab(SIGNING), 401),
+        (signed, 202),
+        (lambda: signed(at=datetime.now(UTC) - timedelta(minutes=20)), 401),
+        (lambda: signed(b"{}"), 401),
+        (lambda: gitlab(SIGNING), 401),
     ],
 )
-def test_gitlabs_signing_token(desk: Desk, headers: dict[str, str], status: int) -> None:
+def test_gitlabs_signing_token(desk: Desk, headers: Callable[[], dict[str, str]], status: int) -> None:
     desk.change("lab", webhook_secret_env="SIGNING_TOKEN")
-    answer = desk.post("lab", headers, LAB)
+    answer = desk.post("lab", headers(), LAB)
     assert answer.status_code == status
     assert SIGNING not in answer.text

@@ -11,8 +11,7 @@ import httpx
 import jwt
 import pytest
 import respx
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from github_script import KEY, PEM, Call, Reply, issue, scripted, want
 
 from connectors.base import AppCredentials, NotFound, Place, Secret, TrackerError, Unauthorized, Unavailable
 from connectors.github import open_github
@@ -20,10 +19,6 @@ from connectors.github.auth import TokenSource
 
 BASE = "https://api.github.com"
 CALL = f"{BASE}/app/installations/42/access_tokens"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-).decode()
 THEIRS = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
@@ -126,12 +121,38 @@ def test_refused(status: int, body: object, kind: type[TrackerError]) -> None:
 def test_through_the_connector(hour: Hour, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     respx.get(f"{BASE}/repos/octo/hub").respond(200, json={"node_id": "R", "full_name": "octo/hub", "has_issues": True})
+    respx.get(f"{BASE}/repos/octo/hub/issue-types").respond(404, json={"message": "Not Found"})
     hub = open_github(Place("github", BASE, "octo/hub", AppCredentials(7, 42, Secret(PEM))))
     found = {finding.what: finding for finding in hub.check()}
     assert found["credentials"].detail == "installation 42 of app 7"
     assert found["permission to write"].ok
     assert found["permission to write"].detail == "Issues: write"
-    assert hub.requests == 2  # the token counts
+    assert hub.requests == 3  # the token counts
     assert "ghs_made1" not in caplog.text
     assert "ghs_made1" not in repr(vars(hub))
     hub.close()
+
+
+def test_a_write_with_a_revoked_token_is_not_sent_again_but_the_next_has_a_new_one() -> None:
+    made: list[str] = []
+
+    def token(_: Call) -> Reply:
+        made.append(f"ghs_{len(made) + 1}")
+        lapses = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return Reply(201, {"token": made[-1], "expires_at": lapses, "permissions": {}}, {"Date": now})
+
+    def create(call: Call) -> Reply:
+        good = call.headers["authorization"] == "Bearer ghs_2"
+        return Reply(201, issue(8)) if good else Reply(401, {"message": "Bad credentials"})
+
+    with scripted() as script:
+        script.answer["POST /api/v3/app/installations/42/access_tokens"] = token
+        script.answer["POST /api/v3/repos/octo/hub/issues"] = create
+        place = Place("github", f"{script.url}/api/v3", "octo/hub", AppCredentials(7, 42, Secret(PEM)))
+        hub = open_github(place)
+        with pytest.raises(Unauthorized):
+            hub.create(want("issue", title="T"), {})
+        assert [call.path.rsplit("/", 1)[-1] for call in script.calls] == ["access_tokens", "issues"]
+        assert hub.create(want("issue", title="T"), {}).ref.id == "8"
+        hub.close()

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from github_script import (
+    DROP,
+    HALF,
+    NOW,
+    REFS,
+    TOKEN,
+    Call,
+    Reply,
+    Scripted,
+    graphql_issue,
+    hidden,
+    issue,
+    labelled,
+    milestone,
+    scripted,
+    want,
+)
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from app.core.plan import Desired, Fields, Ref
 from connectors.base import (
-    Capabilities,
     Cursor,
     FieldProblem,
     NotFound,
     OutcomeUnknown,
+    Pace,
     Place,
     RateLimited,
     Rejected,
@@ -36,91 +49,14 @@ from connectors.base import (
     Unsupported,
 )
 from connectors.github import GitHub, open_github
+from connectors.github.client import LIMITS
 from connectors.github.wire import lost
-
-TOKEN = "ghp_sesame0123456789"
-DATE = "Tue, 24 Nov 2026 10:00:00 GMT"
-NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
-DROP, HALF = "drop", "half"
-REFS = {"M1": Ref("milestone", "2", 2, "MI_2"), "1A": Ref("issue", "7", 7, "I_7"), "old": Ref("issue", "9", 9)}
-
-
-@dataclass
-class Call:
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: Mapping[str, str]
-    body: Any
-
-
-@dataclass
-class Reply:
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    fault: str = ""
-
-
-class Scripted:
-    """Answers with what the test sets: `answer["GET /x"]` is a reply, or a function of the call that gives one."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.answer: dict[str, Reply | Callable[[Call], Reply]] = {}
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1
-            disable_nagle_algorithm = True
-
-            def do_GET(self) -> None:
-                script.serve(self)
-
-            do_POST = do_PATCH = do_GET
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        length = int(handler.headers.get("content-length") or 0)
-        parts = urlsplit(handler.path)
-        body = json.loads(handler.rfile.read(length)) if length else None
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        call = Call(handler.command, parts.path, parse_qs(parts.query), headers, body)
-        self.calls.append(call)
-        made = self.answer.get(f"{call.method} {call.path}", Reply(404, {"message": "Not Found"}))
-        reply = made(call) if callable(made) else made
-        if reply.fault == DROP:
-            handler.connection.shutdown(socket.SHUT_RDWR)
-            handler.close_connection = True
-            return
-        content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-        content = b"" if reply.status == 304 else content
-        handler.send_response_only(reply.status)
-        sent = {"Date": DATE, "Content-Type": "application/json", "X-GitHub-Request-Id": "ABC:1"} | reply.headers
-        for name, value in sent.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content) + (50 if reply.fault == HALF else 0)))
-        handler.end_headers()
-        handler.wfile.write(content)
-        handler.close_connection = reply.fault == HALF
-
-    def sent(self, method: str) -> list[Call]:
-        return [call for call in self.calls if call.method == method]
 
 
 @pytest.fixture
 def script() -> Iterator[Scripted]:
-    made = Scripted()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with scripted() as made:
+        yield made
 
 
 @pytest.fixture
@@ -128,49 +64,6 @@ def hub(script: Scripted) -> Iterator[GitHub]:
     made = open_github(Place("github", script.url, "octo/hub", Secret(TOKEN)))
     yield made
     made.close()
-
-
-def issue(number: int, updated: datetime = NOW - timedelta(hours=1), **more: Any) -> dict[str, Any]:
-    made = {
-        "number": number,
-        "node_id": f"I_{number}",
-        "html_url": f"https://github.com/octo/hub/issues/{number}",
-        "repository_url": "https://api.github.com/repos/octo/hub",
-        "title": f"Issue {number}",
-        "body": None,
-        "state": "open",
-        "labels": [],
-        "updated_at": updated.isoformat().replace("+00:00", "Z"),
-    }
-    return made | more
-
-
-def milestone(number: int, **more: Any) -> dict[str, Any]:
-    made = {"number": number, "node_id": f"MI_{number}", "title": f"M{number}", "state": "open", "html_url": "x"}
-    return made | {"updated_at": "2026-11-24T09:00:00Z"} | more
-
-
-def graphql_issue(number: int = 8) -> dict[str, Any]:
-    return {
-        "id": f"I_{number}",
-        "number": number,
-        "url": "u",
-        "title": "t",
-        "body": "",
-        "state": "OPEN",
-        "parent": {"number": 7, "repository": {"nameWithOwner": "octo/hub"}},
-        "repository": {"nameWithOwner": "octo/hub"},
-        "labels": {"nodes": []},
-    }
-
-
-def want(shape: str, **fields: Any) -> Desired:
-    return Desired(1, "K", "task", shape, fields)  # type: ignore[arg-type]
-
-
-def hidden(error: TrackerError) -> None:
-    assert TOKEN not in f"{error!s}{error!r}{error.message}{error.hint}"
-    assert error.__suppress_context__ or error.__context__ is None
 
 
 # -- reading
@@ -188,6 +81,7 @@ class Listing:
         self.now = NOW
         script.answer["GET /repos/octo/hub/milestones"] = lambda call: self.page(call, self.milestones)
         script.answer["GET /repos/octo/hub/issues"] = lambda call: self.page(call, self.issues)
+        script.answer["POST /graphql"] = self.by_number
 
     def page(self, call: Call, items: list[dict[str, Any]]) -> Reply:
         assert call.query["state"] == ["all"]
@@ -208,6 +102,25 @@ class Listing:
         status = 304 if call.headers.get("if-none-match") == etag else 200
         self.asked[call.path.rsplit("/", 1)[1]].append(status)
         return Reply(status, shown, headers)
+
+    def by_number(self, call: Call) -> Reply:
+        """GraphQL's count of issues, and its list of milestones, as they are asked for."""
+        given = call.body["variables"]
+        if "issues(first: 1" in call.body["query"]:
+            real = [one["number"] for one in self.issues if "pull_request" not in one]
+            counted = {"totalCount": len(real), "nodes": [{"number": n} for n in sorted(real)[-1:]]}
+            return Reply(body={"data": {"repository": {"issues": counted}}})
+        assert "orderBy: {field: NUMBER, direction: ASC}" in call.body["query"]
+        assert (given["owner"], given["name"]) == ("octo", "hub")
+        rest = [one for one in self.milestones if one["number"] > int(given["after"] or 0)][:100]
+        nodes = [
+            {"id": one["node_id"], "number": one["number"], "url": one["html_url"], "title": one["title"]}
+            | {"state": one["state"].upper(), "updatedAt": one["updated_at"]}
+            for one in rest
+        ]
+        more = bool(rest) and rest[-1]["number"] < self.milestones[-1]["number"]
+        page = {"hasNextPage": more, "endCursor": str(rest[-1]["number"]) if rest else None}
+        return Reply(body={"data": {"repository": {"milestones": {"totalCount": 9, "nodes": nodes, "pageInfo": page}}}})
 
     def statuses(self) -> tuple[list[int], list[int]]:
         """(milestones, issues) since last asked."""
@@ -251,7 +164,7 @@ class TestFullRead:
         listing.milestones = [milestone(n) for n in range(1, 102)]
         seen = hub.observe()
         assert len({o.ref.identity for o in seen.objects}) == len(seen.objects) == 351
-        assert seen.requests == 5
+        assert seen.requests == 8
 
     def test_an_issue_changed_meanwhile_hides_no_other(self, hub: GitHub, listing: Listing) -> None:
         listing.issues = [issue(n, NOW - timedelta(seconds=1000 - n)) for n in range(1, 202)]
@@ -268,6 +181,8 @@ class TestFullRead:
         assert "changed" in [o.title for o in later.objects]  # page 1 was read before it changed
 
     def test_the_newest_of_two_sights(self, hub: GitHub, script: Scripted, listing: Listing) -> None:
+        listing.issues = [issue(1), issue(2)]
+
         def issues(call: Call) -> Reply:
             if "page" in call.query:
                 return Reply(body=[issue(1, NOW, title="new"), issue(2)])
@@ -290,7 +205,7 @@ class TestFullRead:
     def test_a_rate_limit_is_not_complete(self, hub: GitHub, script: Scripted, listing: Listing) -> None:
         script.answer["GET /repos/octo/hub/issues"] = Reply(429, {"message": "slow down"}, {"retry-after": "9"})
         seen = hub.observe()
-        assert (seen.complete, seen.cursor) == (False, None)
+        assert (seen.complete, seen.cursor, seen.retry_after) == (False, None, 9.0)
 
     @pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (403, Unauthorized), (404, NotFound)])
     def test_the_place_itself(self, hub: GitHub, script: Scripted, status: int, kind: type[TrackerError]) -> None:
@@ -399,6 +314,7 @@ class TestIncrementalRead:
     def test_every_milestone_page_has_its_etag(self, hub: GitHub, listing: Listing) -> None:
         listing.milestones = [milestone(n) for n in range(1, 151)]
         mark = hub.observe().cursor
+        mark = hub.observe(mark).cursor
         listing.statuses()
         mark = hub.observe(mark).cursor
         assert listing.statuses()[0] == [304, 304]
@@ -490,7 +406,7 @@ MADE: list[tuple[str, Desired, str, dict[str, Any], Any]] = [
         want("issue", title="T", description="D", milestone="M1", labels=("epic",), state="open"),
         "POST /repos/octo/hub/issues",
         {"title": "T", "body": "D", "milestone": 2, "labels": ["epic"]},
-        issue(8),
+        issue(8, milestone={"number": 2}, labels=[{"name": "epic"}]),
     ),
     (
         "bare issue",
@@ -531,12 +447,13 @@ class TestCreate:
 
     def test_a_child_is_one_mutation(self, hub: GitHub, script: Scripted) -> None:
         script.answer["GET /repos/octo/hub"] = Reply(body={"node_id": "R_1", "full_name": "octo/hub"})
-        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": graphql_issue()}}})
+        answered = graphql_issue(milestone={"number": 2})
+        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": answered}}})
         for _ in range(2):
             made = hub.create(want("child", title="T", description="D", parent="1A", milestone="M1"), REFS)
         assert (made.ref.shape, made.parent, made.ref.id) == ("child", "7", "8")
-        assert [c.path for c in script.calls] == ["/repos/octo/hub", "/graphql", "/graphql"]
-        assert script.calls[1].body["variables"]["input"] == {
+        assert [c.path.rsplit("/", 1)[-1] for c in script.calls] == ["hub", "issue-types", "graphql", "graphql"]
+        assert script.calls[2].body["variables"]["input"] == {
             "repositoryId": "R_1",
             "title": "T",
             "body": "D",
@@ -548,12 +465,13 @@ class TestCreate:
         script.answer["GET /repos/octo/hub"] = Reply(body={"node_id": "R_1"})
         script.answer["GET /repos/octo/hub/labels"] = Reply(body=[{"name": "Epic", "node_id": "L_1"}])
         script.answer["POST /repos/octo/hub/labels"] = Reply(201, {"name": "new", "node_id": "L_2"})
-        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": graphql_issue()}}})
+        answered = graphql_issue(**labelled("Epic", "new"))
+        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": answered}}})
         for _ in range(2):
             hub.create(want("child", title="T", parent="1A", labels=("epic", "new")), REFS)
         mutations = [c for c in script.calls if c.path == "/graphql"]
         assert [c.body["variables"]["input"]["labelIds"] for c in mutations] == [["L_1", "L_2"]] * 2
-        assert len(script.calls) == 1 + 2 + 2
+        assert len(script.calls) == 1 + 1 + 2 + 2
 
     def test_a_label_that_somebody_else_made_meanwhile(self, hub: GitHub, script: Scripted) -> None:
         taken = {"message": "Validation Failed", "errors": [{"field": "name", "code": "already_exists"}]}
@@ -561,7 +479,8 @@ class TestCreate:
         script.answer["GET /repos/octo/hub/labels"] = Reply(body=[])
         script.answer["POST /repos/octo/hub/labels"] = Reply(422, taken)
         script.answer["GET /repos/octo/hub/labels/a%2Fb"] = Reply(body={"node_id": "L_3"})
-        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": graphql_issue()}}})
+        answered = graphql_issue(**labelled("a/b"))
+        script.answer["POST /graphql"] = Reply(body={"data": {"createIssue": {"issue": answered}}})
         hub.create(want("child", title="T", parent="1A", labels=("a/b",)), REFS)
         assert script.calls[-1].body["variables"]["input"]["labelIds"] == ["L_3"]
 
@@ -644,7 +563,8 @@ class TestFailedWrites:
         script.answer[call] = reply
         with pytest.raises(TrackerError) as caught:
             WRITES[call](hub)
-        assert type(caught.value) is kind or (kind is NotFound and isinstance(caught.value, NotFound))
+        assert isinstance(caught.value, kind)
+        assert isinstance(caught.value, OutcomeUnknown) is (kind is OutcomeUnknown)
         writes = [c for c in script.calls if c.method != "GET"]
         assert [f"{c.method} {c.path}" for c in writes] == [call]
         assert hub.requests == len(script.calls)
@@ -793,10 +713,14 @@ class TestUpdate:
             ({"description": "D", "milestone": None}, {"body": "D", "milestone": None}),
             ({"milestone": "M1", "labels": ("a",)}, {"milestone": 2, "labels": ["a"]}),
             ({"state": "not_planned"}, {"state": "closed", "state_reason": "not_planned"}),
+            ({"type": None}, {"type": None}),
         ],
     )
     def test_only_the_fields_named(self, hub: GitHub, script: Scripted, fields: Fields, body: dict[str, Any]) -> None:
-        script.answer["PATCH /repos/octo/hub/issues/7"] = Reply(body=issue(7, title="as answered"))
+        answered = issue(7, title="as answered")
+        if fields.get("milestone"):
+            answered |= {"milestone": {"number": 2}, "labels": [{"name": "a"}]}
+        script.answer["PATCH /repos/octo/hub/issues/7"] = Reply(body=answered)
         assert hub.update(REFS["1A"], fields, REFS).title == "as answered"
         assert [c.body for c in script.calls] == [body]
 
@@ -812,7 +736,7 @@ class TestUpdate:
         ref = Ref("issue", "8", 8, "I_8")
         assert hub.update(ref, {"parent": "1A"}, REFS).parent == "7"
         arguments = {"issueId": "I_7", "subIssueId": "I_8", "replaceParent": True}
-        assert [c.body["variables"]["input"] for c in script.calls] == [arguments]
+        assert [c.body["variables"]["input"] for c in script.sent("POST")] == [arguments]
 
     def test_a_parent_is_taken_away(self, hub: GitHub, script: Scripted) -> None:
         script.answer["GET /repos/octo/hub/issues/8/parent"] = Reply(body=issue(7))
@@ -835,78 +759,45 @@ class TestUpdate:
 # -- the rest
 
 
-class TestCheck:
-    REPO = {  # noqa: RUF012
-        "node_id": "R_1",
-        "full_name": "octo/hub",
-        "has_issues": True,
-        "permissions": {"admin": False, "push": True, "pull": True},
-    }
-
-    def findings(self, hub: GitHub) -> dict[str, tuple[bool, str]]:
-        found = hub.check()
-        assert all(finding.ok or finding.mend for finding in found)
-        return {finding.what: (finding.ok, finding.detail) for finding in found}
-
-    def test_all_is_well_and_nothing_is_written(self, hub: GitHub, script: Scripted) -> None:
-        script.answer["GET /user"] = Reply(body={"login": "mona"})
-        left = {"x-ratelimit-remaining": "4999", "x-ratelimit-limit": "5000"}
-        script.answer["GET /repos/octo/hub"] = Reply(body=self.REPO, headers=left)
-        assert self.findings(hub) == {
-            "credentials": (True, "signed in as mona"),
-            "repository": (True, "octo/hub"),
-            "permission to write": (True, "role push"),
-            "issues": (True, "on"),
-            "rate limit": (True, "4999 of 5000 requests left"),
-        }
-        assert [c.method for c in script.calls] == ["GET", "GET"]
-
-    @pytest.mark.parametrize(
-        ("change", "headers", "what"),
-        [
-            ({"permissions": {"triage": True, "pull": True}}, {}, "permission to write"),  # trap 11
-            ({"permissions": {"pull": True}}, {}, "permission to write"),
-            ({"permissions": None}, {}, "permission to write"),
-            ({}, {"x-oauth-scopes": "gist, read:org"}, "permission to write"),
-            ({"private": True}, {"x-oauth-scopes": "public_repo"}, "permission to write"),
-            ({"has_issues": False}, {}, "issues"),
-            ({"archived": True}, {}, "repository"),
-            ({"full_name": "octo/port"}, {}, "repository"),
-            ({}, {"x-ratelimit-remaining": "0", "x-ratelimit-limit": "60"}, "rate limit"),
-        ],
-    )
-    def test_what_is_wrong(
-        self, hub: GitHub, script: Scripted, change: dict[str, Any], headers: dict[str, str], what: str
-    ) -> None:
-        script.answer["GET /user"] = Reply(403, {"message": "Resource not accessible by integration"})
-        script.answer["GET /repos/octo/hub"] = Reply(body=self.REPO | change, headers=headers)
-        assert [name for name, (ok, _) in self.findings(hub).items() if not ok] == [what]
-
-    @pytest.mark.parametrize(
-        ("user", "repo", "what"),
-        [
-            (Reply(401, {}), Reply(401, {}), "credentials"),
-            (Reply(body={}), Reply(404, {}), "repository"),
-            (Reply(500), Reply(500), "repository"),
-        ],
-    )
-    def test_it_finds_rather_than_raises(
-        self, hub: GitHub, script: Scripted, user: Reply, repo: Reply, what: str
-    ) -> None:
-        script.answer["GET /user"], script.answer["GET /repos/octo/hub"] = user, repo
-        assert [name for name, (ok, _) in self.findings(hub).items() if not ok] == [what]
-
-
 class TestPlace:
-    def test_capabilities_cost_nothing(self, hub: GitHub, script: Scripted) -> None:
-        assert hub.capabilities() == Capabilities(256, 65_536, False, True, 100, False, False, False)
-        assert script.calls == []
-        assert hub.kind == "github"
-        real = open_github(Place("github", "https://api.github.com", "octo/hub", Secret(TOKEN)))
-        pace = real.capabilities().pace
-        assert [(limit.count, limit.seconds) for limit in pace.limits] == [(80, 60), (500, 3600)]
-        assert pace.spacing == 1.0
-        real.close()
+    def test_capabilities_cost_one_request_for_life(self, hub: GitHub, script: Scripted) -> None:
+        kinds = [{"name": "Bug", "node_id": "IT_1"}, {"name": "Old", "node_id": "IT_2", "is_enabled": False}]
+        script.answer["GET /repos/octo/hub/issue-types"] = Reply(body=kinds)
+        for _ in range(3):
+            holds = hub.capabilities()
+        assert holds == replace(LIMITS, types=("Bug",), pace=Pace())  # a box is written to without pauses
+        assert (holds.children_max, holds.levels, holds.blockers_max) == (100, 8, 50)
+        assert [c.path for c in script.calls] == ["/repos/octo/hub/issue-types"]
+        assert [(limit.count, limit.seconds) for limit in LIMITS.pace.limits] == [(80, 60), (500, 3600)]
+        assert (hub.kind, LIMITS.pace.spacing) == ("github", 1.0)
+
+    @pytest.mark.parametrize("status", [403, 404, 410, 422])
+    def test_a_place_without_types(self, hub: GitHub, script: Scripted, status: int) -> None:
+        """A user's repository, and an older GitHub Enterprise Server."""
+        script.answer["GET /repos/octo/hub/issue-types"] = Reply(status, {"message": "no"})
+        for _ in range(2):
+            assert hub.capabilities().types == ()
+        assert len(script.calls) == 1
+
+    @pytest.mark.parametrize(
+        ("reply", "kind"),
+        [
+            (Reply(502), Unavailable),
+            (Reply(429, {}), RateLimited),
+            (Reply(401, {}), Unauthorized),
+            (Reply(fault=DROP), Unavailable),
+            (Reply(body={}), Unavailable),
+            (Reply(body=[{"id": 1}]), Unavailable),
+        ],
+    )
+    def test_types_that_cant_be_told_now(
+        self, hub: GitHub, script: Scripted, reply: Reply, kind: type[TrackerError]
+    ) -> None:
+        script.answer["GET /repos/octo/hub/issue-types"] = reply
+        with pytest.raises(kind):
+            hub.capabilities()
+        script.answer["GET /repos/octo/hub/issue-types"] = Reply(body=[{"name": "Bug", "node_id": "IT_1"}])
+        assert hub.capabilities().types == ("Bug",)
 
     @pytest.mark.parametrize(
         ("prefix", "graphql", "version"),

@@ -192,3 +192,41 @@ def test_a_milestone_that_is_not_there_yet() -> None:
     with pytest.raises(Rejected) as caught:
         convert.issue_body({"milestone": "M9"}, REFS)
     assert [problem.field for problem in caught.value.fields] == ["milestone"]
+
+
+@pytest.mark.parametrize(("told", "name"), [(None, None), ({"id": 1, "node_id": "IT_1", "name": "Bug"}, "Bug")])
+def test_a_type_by_rest_and_by_graphql(told: Any, name: str | None) -> None:
+    assert convert.issue(ISSUE | {"type": told}).type == name
+    node = {"id": "I_7", "number": 7, "url": "u", "title": "t", "state": "OPEN", "issueType": told}
+    assert convert.graphql_issue(node).type == name
+
+
+@pytest.mark.parametrize(
+    ("summary", "blocked"),
+    [
+        (None, False),
+        ({}, False),
+        ({"blocked_by": 0, "total_blocked_by": 0, "blocking": 3, "total_blocking": 3}, False),
+        ({"blocked_by": 0, "total_blocked_by": 2}, True),  # closed blockers count in the total alone
+        ({"blocked_by": 1}, True),
+    ],
+)
+def test_what_waits_for_others(summary: Any, blocked: bool) -> None:
+    assert convert.is_blocked(ISSUE | {"issue_dependencies_summary": summary}) is blocked
+
+
+MADE = convert.issue(ISSUE | {"type": {"name": "Bug"}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost"),
+    [
+        ({"title": "T", "description": "D", "state": "closed", "parent": "1A"}, ()),
+        ({"milestone": "M1", "labels": ("EPIC",), "type": "bug"}, ()),
+        ({"labels": ("epic", "old")}, ()),
+        ({"milestone": None, "labels": (), "type": None}, ("milestone", "labels", "type")),
+        ({"milestone": "1A", "labels": ("epic", "new"), "type": "Task"}, ("milestone", "labels", "type")),
+    ],
+)
+def test_what_github_dropped(fields: Fields, lost: tuple[str, ...]) -> None:
+    assert convert.dropped(fields, REFS, MADE) == lost

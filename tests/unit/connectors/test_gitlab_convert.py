@@ -22,7 +22,9 @@ from connectors.base import (
     Unsupported,
 )
 from connectors.gitlab import convert, graphql, refusals
-from connectors.gitlab.convert import Malformed, Mark, Position
+from connectors.gitlab import fields as sending
+from connectors.gitlab.convert import Around, Detail, Home, Malformed
+from connectors.gitlab.cursor import Asking, Mark, Position
 
 MILESTONE: dict[str, Any] = {
     "id": 912,
@@ -179,7 +181,7 @@ def test_what_is_not_as_documented_is_malformed(row: Any) -> None:
     ],
 )
 def test_what_a_milestone_is_sent(fields: Fields, sent: dict[str, str]) -> None:
-    assert convert.milestone_fields(fields) == sent
+    assert sending.milestone_fields(fields) == sent
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_what_a_milestone_is_sent(fields: Fields, sent: dict[str, str]) -> None:
     ],
 )
 def test_what_an_issue_is_sent(fields: Fields, sent: dict[str, Any]) -> None:
-    assert convert.issue_fields(fields, REFS) == sent
+    assert sending.issue_fields(fields, REFS) == sent
 
 
 @pytest.mark.parametrize(
@@ -212,22 +214,24 @@ def test_what_an_issue_is_sent(fields: Fields, sent: dict[str, Any]) -> None:
         ({"state": "closed"}, {"stateEvent": "CLOSE"}),
         ({"state": "open"}, {"stateEvent": "REOPEN"}),
         (
-            {"start": date(2026, 1, 2), "due": None},
-            {"startAndDueDateWidget": {"startDate": "2026-01-02", "dueDate": None}},
+            {"start": None, "due": date(2026, 1, 2)},
+            {"startAndDueDateWidget": {"dueDate": "2026-01-02"}},
         ),
     ],
 )
 def test_what_a_work_item_is_sent(fields: Fields, sent: dict[str, Any]) -> None:
-    assert convert.work_item_input(fields, REFS) == sent
+    assert sending.work_item_input(fields, REFS) == sent
 
 
 def test_what_can_not_be_held_or_found_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(Unsupported):
-        convert.milestone_fields({"labels": ("a",)})
+        sending.milestone_fields({"labels": ("a",)})
     with pytest.raises(Unsupported):
-        convert.issue_fields({"start": date(2026, 1, 1)}, REFS)
+        sending.issue_fields({"start": date(2026, 1, 1)}, REFS)
+    with pytest.raises(Unsupported):
+        sending.work_item_input({"start": date(2026, 1, 1)}, REFS)
     with pytest.raises(Rejected) as caught:
-        convert.issue_fields({"milestone": "M9"}, REFS)
+        sending.issue_fields({"milestone": "M9"}, REFS)
     assert caught.value.fields == (FieldProblem("milestone", "missing"),)
 
 
@@ -327,19 +331,115 @@ def test_a_mark_moves_by_the_tracker_s_clock_with_an_overlap(
 
 
 def test_a_cursor_is_read_back_and_a_strange_one_is_none() -> None:
-    position = Position(Mark(None, 'W/"a"'), Mark(AT, ""), keyset=False)
-    assert Position.of(position.cursor()) == position
+    asking = Asking("g", dependencies=True)
+    marks = Mark(None, 'W/"a"'), Mark(AT, ""), Mark(AT)
+    position = Position(asking, Home(16, 9), *marks, keyset=False, filters=False)
+    assert Position.of(position.cursor(), asking) == position
+    assert Position.of(Position().cursor(), Asking()) == Position()
+    for other in (Asking("g"), Asking("h", dependencies=True), Asking()):
+        assert Position.of(position.cursor(), other) is None  # made for another question
     for strange in (
         None,
         "",
         "{",
         "[]",
         "null",
+        '{"v":99}',
         '{"v":2}',
-        '{"v":1}',
-        '{"v":1,"milestones":["x",""],"issues":[null,""],"keyset":1}',
+        '{"v":2,"for":["",false],"milestones":["x",""],"issues":[null,""],"epics":[null,""],"home":null,"keyset":1}',
     ):
-        assert Position.of(strange) is None
+        assert Position.of(strange, Asking()) is None
+
+
+HOME = Home(project_id=16, group_id=9)
+AROUND = Around("g/p", "g")
+
+
+@pytest.mark.parametrize(
+    ("epic", "parent", "shape"),
+    [
+        ({"id": 55, "iid": 4, "group_id": 9, "url": "/groups/g/-/epics/4"}, "&4", "child"),
+        ({"id": 55, "iid": 4, "group_id": 8, "url": "/groups/other/sub/-/epics/4"}, "other/sub&4", "child"),
+        ({"id": 55, "iid": 4, "group_id": 8, "url": "https://x.org/git/groups/o/-/epics/4"}, "o&4", "child"),
+        ({"id": 55, "iid": 4, "group_id": 8}, "8&4", "child"),
+        (None, None, "issue"),
+    ],
+)
+def test_an_epic_is_told_by_its_iid_and_never_by_its_own_id(epic: Any, parent: str | None, shape: str) -> None:
+    got = convert.issue(ISSUE | {"epic": epic}, HOME)
+    assert (got.parent, got.ref.shape) == (parent, shape)
+    assert convert.issue(ISSUE | {"epic": epic}).parent is None  # where epics are not read
+
+
+def test_an_epic_that_lacks_its_iid_is_malformed() -> None:
+    with pytest.raises(Malformed):
+        convert.issue(ISSUE | {"epic": {"id": 55}}, HOME)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parent", "shape"),
+    [
+        ("Epic", None, "epic"),
+        ("Epic", "9", "epic"),
+        ("Task", None, "child"),
+        ("Issue", None, "issue"),
+        ("Issue", "9", "child"),
+    ],
+)
+def test_what_shape_a_work_item_has(kind: str, parent: str | None, shape: str) -> None:
+    above = {"parent": parent and {"id": f"gid://gitlab/WorkItem/{parent}"}}
+    assert convert.work_item(WORK_ITEM | {"workItemType": {"name": kind}, "widgets": [above]}).ref.shape == shape
+
+
+def link(number: int, reference: str, kind: str = "is_blocked_by") -> dict[str, Any]:
+    return {"linkType": kind, "workItem": {"id": f"gid://gitlab/WorkItem/{number}", "reference": reference}}
+
+
+def test_blockers_are_ids_here_and_references_elsewhere() -> None:
+    links = [
+        link(1, "g/p#1"),
+        link(2, "G/P#2"),
+        link(3, "g&3"),
+        link(4, "g/other#4"),
+        link(5, "other/g&5"),
+        link(6, "g/p#6", "blocks"),
+        link(7, "g/p#7", "relates_to"),
+        {"linkType": "is_blocked_by", "workItem": None},
+    ]
+    node = {"id": "gid://gitlab/WorkItem/9", "widgets": [{}, {"linkedItems": {"nodes": links}}]}
+    assert convert.blockers(node, AROUND) == ("1", "2", "3", "g/other#4", "other/g&5")
+    assert convert.blockers(node, Around("g/p")) == ("1", "2", "g&3", "g/other#4", "other/g&5")
+    assert convert.details([node], AROUND) == {"9": Detail(None, ("1", "2", "3", "g/other#4", "other/g&5"))}
+
+
+def test_dates_of_an_epic_are_fixed_and_a_milestone_is_none_of_its() -> None:
+    got = sending.work_item_input({"start": date(2026, 1, 2), "due": None, "milestone": None}, REFS, epic=True)
+    assert got == {"startAndDueDateWidget": {"startDate": "2026-01-02", "dueDate": None, "isFixed": True}}
+    with pytest.raises(Unsupported, match="epics have no milestone"):
+        sending.work_item_input({"milestone": "M1"}, REFS, epic=True)
+
+
+def test_a_description_too_long_is_refused_and_never_cut() -> None:
+    most = "x" * sending.DESCRIPTION_MAX
+    for send in (
+        sending.milestone_fields,
+        lambda fields: sending.issue_fields(fields, REFS),
+        lambda fields: sending.work_item_input(fields, REFS),
+    ):
+        assert most in str(send({"description": most}))
+        with pytest.raises(Rejected) as caught:
+            send({"description": most + "y"})
+        assert caught.value.fields == (FieldProblem("description", "too_long"),)
+
+
+YOUNGER = (  # than the description: on which type, and what
+    "WorkItemWidgetLinkedItems",
+    "availableFeatures",
+    "updatedAfter",
+    "Cannot query field 'workItems' on type 'Group'",
+    "EPIC",
+    '"Time" used in position',
+)
 
 
 def test_what_is_sent_as_graphql_holds_against_gitlab_s_published_description() -> None:
@@ -347,11 +447,26 @@ def test_what_is_sent_as_graphql_holds_against_gitlab_s_published_description() 
     if not text.exists():
         pytest.skip("GitLab's GraphQL description is not beside this project")
     schema = build_schema(text.read_text(), assume_valid=True)
-    for document in (graphql.CREATE, graphql.UPDATE, graphql.ONE, graphql.PARENTS, graphql.TYPES):
+    asks = [graphql.Ask("items", ("1",))]
+    full = graphql.details(graphql.EpicPage(True, True), asks * 18, links=True)
+    assert len(full) < 10_000
+    tasks = graphql.details(None, asks, links=False)
+    same = (graphql.CREATE, graphql.UPDATE, graphql.ONE, *graphql.TYPES.values(), graphql.OLD_GROUP_LICENCE, tasks)
+    for document in same:
         assert validate(schema, parse(document)) == []
         assert len(document) < 10_000
+    pages = [graphql.EpicPage(filtered, oldest) for filtered in (True, False) for oldest in (True, False)]
+    some = [graphql.Ask("epics", ("1",)), *asks]
+    for document in (
+        *(graphql.details(page, some, links=True) for page in pages),
+        graphql.LINKED,
+        graphql.GROUP_LICENCE,
+    ):
+        wrong = [error.message for error in validate(schema, parse(document))]
+        assert [message for message in wrong if not any(word in message for word in YOUNGER)] == []
+        assert len(document) < 10_000
     every: Fields = {"title": "T", "description": "D", "milestone": "M1", "parent": "1A", "due": None, "state": "open"}
-    sent = convert.work_item_input(every, REFS)
+    sent = sending.work_item_input(every, REFS)
     made = {"namespacePath": "g/p", "workItemTypeId": "gid://gitlab/WorkItems::Type/5"} | sent
     for name in ("stateEvent", "startAndDueDateWidget", "descriptionWidget"):  # the last two are younger, on create
         made.pop(name)

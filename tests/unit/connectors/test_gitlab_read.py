@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -17,7 +18,9 @@ from app.core.plan import Ref
 from connectors.base import (
     AppCredentials,
     Cursor,
+    Limit,
     NotFound,
+    Pace,
     Place,
     Secret,
     Unauthorized,
@@ -73,16 +76,27 @@ def listing(rows: list[Any], next_url: str = "", **headers: str) -> httpx.Respon
     return httpx.Response(200, json=rows, headers=DATE | link | headers)
 
 
-def told_parents(pairs: dict[int, int | None]) -> httpx.Response:
-    nodes = [
-        {
-            "id": f"gid://gitlab/WorkItem/{child}",
-            "iid": str(child - 5000),
-            "widgets": [{}, {"parent": above and {"id": f"gid://gitlab/WorkItem/{above}"}}],
+def told_parents(pairs: dict[int, int | None]) -> Callable[[httpx.Request], httpx.Response]:
+    """Answers each part of a query for details with those of these tasks that it asks for."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        variables = json.loads(request.content)["variables"]
+        nodes = {
+            str(child - 5000): {
+                "id": f"gid://gitlab/WorkItem/{child}",
+                "iid": str(child - 5000),
+                "widgets": [{}, {"parent": above and {"id": f"gid://gitlab/WorkItem/{above}"}}],
+            }
+            for child, above in pairs.items()
         }
-        for child, above in pairs.items()
-    ]
-    return httpx.Response(200, json={"data": {"project": {"workItems": {"nodes": nodes}}}})
+        parts = {
+            name: {"nodes": [nodes[iid] for iid in iids if iid in nodes]}
+            for name, iids in variables.items()
+            if name.startswith("i")
+        }
+        return httpx.Response(200, json={"data": {"project": parts}}, headers=DATE)
+
+    return respond
 
 
 def asked(route: respx.Route, at: int = -1) -> dict[str, str]:
@@ -189,36 +203,44 @@ def test_an_etag_of_one_page_of_several_is_not_kept(router: respx.MockRouter, gi
     assert all("if-none-match" not in call.request.headers for call in issues.calls)
 
 
-def test_k_changed_issues_cost_one_request_a_hundred_and_children_one_more(
-    router: respx.MockRouter, gitlab: GitLab
-) -> None:
-    rows = [issue(6000 + n, issue_type="task" if n < 150 else "issue") for n in range(250)]
-    pages = [rows[at : at + 100] for at in range(0, 250, 100)]
-    router.get(f"{API}/milestones").mock(return_value=listing([]))
+def ways(router: respx.MockRouter, rows: list[Any]) -> None:
+    pages = [rows[at : at + 100] for at in range(0, len(rows), 100)] or [[]]
     for at, page in reversed(list(enumerate(pages))):
-        following = f"{API}/issues?cursor={at + 1}" if at < 2 else ""
+        following = f"{API}/issues?cursor={at + 1}" if at + 1 < len(pages) else ""
         where = {"cursor": str(at)} if at else {}
         router.get(f"{API}/issues", params=where).mock(return_value=listing(page, following))
-    sent: list[dict[str, Any]] = []
 
-    def parents(request: httpx.Request) -> httpx.Response:
-        sent.append(json.loads(request.content)["variables"])
-        return told_parents({int(iid) + 5000: 6200 for iid in sent[-1]["iids"]})
 
-    router.post(f"{HOST}/api/graphql").mock(side_effect=parents)
+@pytest.mark.parametrize(
+    ("issues", "tasks", "queries"), [(0, 0, 0), (1, 0, 0), (1, 1, 1), (150, 150, 1), (250, 150, 1), (2_000, 1_900, 2)]
+)
+def test_k_changed_issues_cost_one_request_a_hundred_and_one_for_all_their_parents(
+    router: respx.MockRouter, gitlab: GitLab, issues: int, tasks: int, queries: int
+) -> None:
+    rows = [issue(6000 + n, issue_type="task" if n < tasks else "issue") for n in range(issues)]
+    router.get(f"{API}/milestones").mock(return_value=listing([]))
+    ways(router, rows)
+    sent = router.post(f"{HOST}/api/graphql").mock(side_effect=told_parents(dict.fromkeys(range(6000, 8000), 5999)))
     got = gitlab.observe()
     assert got.complete
-    assert got.requests == 1 + 3 + 2
-    assert [len(variables["iids"]) for variables in sent] == [100, 50]
-    assert all(variables["path"] == "team/sub/road.map" for variables in sent)
-    assert {item.parent for item in got.objects if item.ref.shape == "child"} == {"6200"}
+    pages = max(1, -(-issues // 100))
+    assert got.requests == 1 + pages + queries
+    if tasks <= 1_800:
+        assert got.requests <= 2 + -(-issues // 100)
+    bodies = [json.loads(call.request.content) for call in sent.calls]
+    assert all(len(iids) <= 100 for body in bodies for name, iids in body["variables"].items() if name != "project")
+    assert all(body["variables"]["project"] == "team/sub/road.map" for body in bodies)
+    assert all(len(body["query"]) < 10_000 for body in bodies)
+    children = [item for item in got.objects if item.ref.shape == "child"]
+    assert len(children) == tasks
+    assert {item.parent for item in children} <= {"5999"}
 
 
 def test_a_child_comes_with_its_parent_and_an_orphan_with_none(router: respx.MockRouter, gitlab: GitLab) -> None:
     router.get(f"{API}/milestones").mock(return_value=listing([]))
     tasks = [issue(5001), issue(5002, issue_type="task"), issue(5003, issue_type="task")]
     router.get(f"{API}/issues").mock(return_value=listing(tasks))
-    router.post(f"{HOST}/api/graphql").mock(return_value=told_parents({5002: 5001, 5003: None}))
+    router.post(f"{HOST}/api/graphql").mock(side_effect=told_parents({5002: 5001, 5003: None}))
     got = gitlab.observe()
     assert {item.ref.id: item.parent for item in got.objects} == {"5001": None, "5002": "5001", "5003": None}
     assert got.requests == 3
@@ -230,8 +252,8 @@ def test_a_child_comes_with_its_parent_and_an_orphan_with_none(router: respx.Moc
         httpx.Response(200, json={"errors": [{"message": "Internal server error"}]}),
         httpx.Response(200, json={"data": {"project": None}}),
         httpx.Response(200, json={"data": None}),
-        httpx.Response(200, json={"data": {"project": {"workItems": None}}}),
-        httpx.Response(200, json={"data": {"project": {"workItems": {"nodes": []}}}}),
+        httpx.Response(200, json={"data": {"project": {"i0": None}}}),
+        httpx.Response(200, json={"data": {"project": {"i0": {"nodes": []}}}}),
         httpx.Response(200, json=[]),
         httpx.Response(503, json={}),
         httpx.Response(429, headers={"retry-after": "7"}),
@@ -289,6 +311,8 @@ def test_a_failed_page_makes_the_read_incomplete_and_gives_no_cursor(
     assert (got.complete, got.cursor, got.requests) == (False, None, 3)
     assert got.problem
     assert TOKEN not in got.problem
+    asked_to_wait = isinstance(answer, httpx.Response) and answer.headers.get("retry-after")
+    assert got.retry_after == (float(asked_to_wait) if asked_to_wait else None)
 
 
 def test_pages_in_circles_end(router: respx.MockRouter, gitlab: GitLab) -> None:
@@ -346,78 +370,251 @@ def test_text_is_given_as_it_is_there(router: respx.MockRouter, gitlab: GitLab) 
 PROJECT = {
     "path_with_namespace": "team/sub/road.map",
     "issues_enabled": True,
-    "permissions": {"project_access": None, "group_access": {"access_level": 20}},
+    "permissions": {"project_access": {"access_level": 20}, "group_access": {"access_level": 40}},
 }
-SELF = {"scopes": ["api"], "active": True, "expires_at": "2027-01-01"}
-TYPES = {"data": {"project": {"workItemTypes": {"nodes": [{"id": "gid://gitlab/WorkItems::Type/5", "name": "Task"}]}}}}
+SELF = {"scopes": ["api"], "active": True, "expires_at": "2027-01-01", "user_id": 7}
+TYPES = {"workItemTypes": {"nodes": [{"id": "gid://gitlab/WorkItems::Type/5", "name": "Task"}]}}
 
 
-def healthy(router: respx.MockRouter, **change: httpx.Response) -> None:
-    answers = {
+def can(**features: bool) -> dict[str, Any]:
+    return {"availableFeatures": features}
+
+
+LICENCE = {
+    "own": can(hasBlockedIssuesFeature=True),
+    "above": can(hasEpicsFeature=True),
+    "group": {"id": "gid://gitlab/Group/9"},
+}
+
+
+def answers(*, types: Any = TYPES, licence: Any = LICENCE) -> Callable[[httpx.Request], httpx.Response]:
+    def respond(request: httpx.Request) -> httpx.Response:
+        project = {"id": "gid://gitlab/Project/16", **types}
+        told = licence if "availableFeatures" in json.loads(request.content)["query"] else {}
+        return httpx.Response(200, json={"data": {"project": project, **told}})
+
+    return respond
+
+
+def healthy(router: respx.MockRouter, graphql: Any = None, **change: httpx.Response) -> None:
+    given = {
         "self": httpx.Response(200, json=SELF),
         "project": httpx.Response(200, json=PROJECT),
-        "graphql": httpx.Response(200, json=TYPES),
-        "metadata": httpx.Response(200, json={"version": "19.5.0", "enterprise": True}),
+        "metadata": httpx.Response(200, json={"version": "19.5.0", "enterprise": True}, headers={**LEFT}),
         "version": httpx.Response(200, json={"version": "15.0.0"}),
-        "user": httpx.Response(200, json={"username": "bot"}),
+        "user": httpx.Response(200, json={"id": 7, "username": "bot"}),
+        "hooks": httpx.Response(200, json=[]),
     } | change
-    router.get(f"{HOST}/api/v4/personal_access_tokens/self").mock(return_value=answers["self"])
-    router.get(API).mock(return_value=answers["project"])
-    router.post(f"{HOST}/api/graphql").mock(return_value=answers["graphql"])
+    router.get(f"{HOST}/api/v4/personal_access_tokens/self").mock(return_value=given["self"])
+    router.get(f"{API}/hooks").mock(return_value=given["hooks"])
+    router.get(API).mock(return_value=given["project"])
+    router.post(f"{HOST}/api/graphql").mock(side_effect=graphql or answers())
     for name in ("metadata", "version", "user"):
-        router.get(f"{HOST}/api/v4/{name}").mock(return_value=answers[name])
+        router.get(f"{HOST}/api/v4/{name}").mock(return_value=given[name])
+
+
+LEFT = {"ratelimit-limit": "2000", "ratelimit-remaining": "1998"}
 
 
 def test_check_finds_everything_right_and_writes_nothing(router: respx.MockRouter, fresh: GitLab) -> None:
     healthy(router)
     findings = fresh.check()
-    assert [finding.what for finding in findings] == ["token", "project", "role", "issues", "child items", "GitLab"]
+    assert {finding.what: finding.detail for finding in findings} == {
+        "token": "personal access token of bot, scopes api, until 2027-01-01",
+        "project": "team/sub/road.map",
+        "role": "Maintainer: may write issues and milestones",
+        "issues": "switched on",
+        "child items": "tasks under issues, up to 5,000 each",
+        "links": "blocked by, up to 100 links an item",
+        "webhooks": "may be set up; none of ours there",
+        "GitLab": "19.5.0 Enterprise Edition",
+        "limit": "1,998 of 2000 requests left in this minute",
+    }
     assert all(finding.ok and not finding.mend for finding in findings)
     assert {call.request.method for call in router.calls if "graphql" not in str(call.request.url)} == {"GET"}
     assert b"mutation" not in b"".join(call.request.content for call in router.calls)
 
 
+def limited(left: str) -> httpx.Response:
+    return httpx.Response(200, json={"version": "19.5.0"}, headers={"ratelimit-remaining": left})
+
+
+ROLE = PROJECT["permissions"]
+OFF = {"url": "https://mile.example/webhooks/gitlab/1", "alert_status": "disabled"}
+
+
 @pytest.mark.parametrize(
-    ("change", "wrong"),
+    ("change", "wrong", "mend"),
     [
-        ({"self": httpx.Response(200, json=SELF | {"scopes": ["read_api"]})}, "token"),
-        ({"self": httpx.Response(401, json={})}, "access"),
-        ({"project": httpx.Response(404, json={})}, "access"),
+        ({"self": httpx.Response(200, json=SELF | {"scopes": ["read_api"]})}, "token", "scope api"),
+        ({"self": httpx.Response(401, json={})}, "access", "Check the token"),
+        ({"self": httpx.Response(200, text="<html>")}, "access", "--base-url"),
+        ({"project": httpx.Response(404, json={})}, "access", "Check the path"),
         (
-            {"project": httpx.Response(200, json=PROJECT | {"permissions": {"project_access": {"access_level": 10}}})},
+            {"project": httpx.Response(200, json=PROJECT | {"permissions": {"x": {"access_level": 10}}})},
             "role",
+            "Planner",
         ),
-        ({"project": httpx.Response(200, json=PROJECT | {"permissions": {}})}, "role"),
-        ({"project": httpx.Response(200, json=PROJECT | {"archived": True})}, "role"),
-        ({"project": httpx.Response(200, json=PROJECT | {"issues_access_level": "disabled"})}, "issues"),
-        ({"graphql": httpx.Response(200, json={"data": {"project": {"workItemTypes": {"nodes": []}}}})}, "child items"),
-        ({"metadata": httpx.Response(503)}, "access"),
+        ({"project": httpx.Response(200, json=PROJECT | {"permissions": {}})}, "role", "Planner"),
+        ({"project": httpx.Response(200, json=PROJECT | {"archived": True})}, "role", "Unarchive"),
+        ({"project": httpx.Response(200, json=PROJECT | {"issues_access_level": "disabled"})}, "issues", "Switch"),
+        ({"graphql": answers(types={"workItemTypes": {"nodes": []}})}, "child items", "profile gitlab"),
+        ({"hooks": httpx.Response(200, json=[OFF])}, "webhooks", "milepost target hook"),
+        ({"metadata": httpx.Response(503)}, "GitLab", "later"),
+        ({"metadata": limited("7")}, "limit", "one of its own"),
     ],
 )
 def test_check_says_what_is_wrong_and_how_to_mend_it(
-    router: respx.MockRouter, fresh: GitLab, change: dict[str, httpx.Response], wrong: str
+    router: respx.MockRouter, fresh: GitLab, change: dict[str, Any], wrong: str, mend: str
 ) -> None:
     healthy(router, **change)
     bad = [finding for finding in fresh.check() if not finding.ok]
     assert [finding.what for finding in bad] == [wrong]
-    assert bad[0].mend
+    assert mend in bad[0].mend
+
+
+@pytest.mark.parametrize(
+    ("user", "kind"),
+    [
+        ("project_16_bot_0a1b", "project access token"),
+        ("group_9_bot", "group access token"),
+        ("ann", "personal access token of ann"),
+    ],
+)
+def test_check_says_what_kind_of_token_it_is(router: respx.MockRouter, fresh: GitLab, user: str, kind: str) -> None:
+    healthy(router, user=httpx.Response(200, json={"id": 7, "username": user}))
+    assert fresh.check()[0].detail.startswith(f"{kind}, scopes api")
+
+
+GROUP = f"{HOST}/api/v4/groups/team"
+
+
+@pytest.mark.parametrize(
+    ("licence", "member", "ok", "detail"),
+    [
+        (LICENCE, httpx.Response(200, json={"access_level": 30}), True, "Developer in team: may write epics"),
+        (LICENCE, httpx.Response(200, json={"access_level": 10}), False, "Guest in team: may not write epics"),
+        (LICENCE, httpx.Response(404, json={}), False, "no member of team"),
+        (LICENCE | {"above": can(hasEpicsFeature=False)}, httpx.Response(404), False, "tasks become issues"),
+        (LICENCE | {"group": None}, httpx.Response(404), False, "shows no group team"),
+    ],
+)
+def test_check_says_whether_epics_can_be_written(
+    router: respx.MockRouter, licence: Any, member: httpx.Response, ok: bool, detail: str
+) -> None:
+    opened = open_gitlab(replace(PLACE, group="team"))
+    healthy(router, graphql=answers(licence=licence))
+    router.get(f"{GROUP}/members/all/7").mock(return_value=member)
+    (found,) = (finding for finding in opened.check() if finding.what == "epics")
+    assert found.ok is ok
+    assert detail in found.detail
+    assert bool(found.mend) is not ok
+    opened.close()
+
+
+@pytest.mark.parametrize("dependencies", [False, True])
+def test_check_minds_a_lack_of_blocking_links_only_where_they_are_wanted(
+    router: respx.MockRouter, dependencies: bool
+) -> None:
+    opened = open_gitlab(replace(PLACE, dependencies=dependencies))
+    healthy(router, graphql=answers(licence=LICENCE | {"own": can(hasBlockedIssuesFeature=False)}))
+    (found,) = (finding for finding in opened.check() if finding.what == "links")
+    assert (found.ok, "Premium" in found.mend) == (not dependencies, dependencies)
+    opened.close()
 
 
 def test_check_takes_older_gitlabs(router: respx.MockRouter, fresh: GitLab) -> None:
-    healthy(router, self=httpx.Response(404, json={}), metadata=httpx.Response(404, json={}))
+    old = httpx.Response(404, json={})
+    healthy(router, self=old, metadata=old)
     findings = {finding.what: finding for finding in fresh.check()}
     assert "bot" in findings["token"].detail
     assert findings["GitLab"].detail == "15.0.0"
 
 
-def test_capabilities_are_those_of_free() -> None:
+def test_capabilities_without_a_group_are_those_of_free_and_nothing_is_asked() -> None:
     opened = open_gitlab(PLACE)
     got = opened.capabilities()
     assert (got.title_max, got.description_max, got.children_max) == (255, 1_048_576, 5_000)
-    assert (got.start_dates, got.children, got.epics) == (True, True, False)
-    assert (got.strips_title_tags, got.quick_actions) == (True, True)
+    assert (got.start_dates, got.children, got.epics, got.levels, got.blockers_max) == (True, True, False, 2, 0)
+    assert (got.strips_title_tags, got.quick_actions, got.types) == (True, True, ())
     assert opened.requests == 0
     opened.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "limits"),
+    [
+        ("https://gitlab.com", (Limit(200, 60.0),)),
+        ("https://git.example.com/gitlab", (Limit(300, 60.0),)),
+        ("http://127.0.0.1:8080", ()),
+        ("http://localhost", ()),
+    ],
+)
+def test_the_pace_is_that_of_issue_creations_and_none_on_this_machine(host: str, limits: tuple[Limit, ...]) -> None:
+    opened = open_gitlab(replace(PLACE, base_url=host))
+    assert opened.capabilities().pace == Pace(limits)
+    opened.close()
+
+
+NO_FIELD = "Field 'availableFeatures' doesn't exist on type 'Namespace'"
+NO_EPICS = "Field 'epicsEnabled' doesn't exist on type 'Group'"
+
+
+def told(data: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(200, json={"data": {"project": {"id": "gid://gitlab/Project/16"}, **data}})
+
+
+def refused(message: str) -> httpx.Response:
+    return httpx.Response(200, json={"errors": [{"message": message}]})
+
+
+OLD_GROUP = {"group": {"id": "gid://gitlab/Group/9", "epicsEnabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("place", "replies", "epics", "blockers"),
+    [
+        ({"group": "team"}, [told(LICENCE)], True, 100),
+        ({"group": "team"}, [told(LICENCE | {"above": can(hasEpicsFeature=False)})], False, 100),
+        ({"group": "team"}, [told(LICENCE | {"own": can(hasBlockedIssuesFeature=False)})], True, 0),
+        ({"group": "team"}, [refused(NO_FIELD), told(OLD_GROUP)], True, 100),
+        ({"group": "team"}, [refused(NO_FIELD), refused(NO_EPICS)], False, 0),
+        ({"dependencies": True}, [told(LICENCE)], False, 100),
+        ({"dependencies": True}, [refused(NO_FIELD)], False, 0),
+    ],
+    ids=["premium", "free group", "no links", "before 18.3", "community", "links only", "links can't be told"],
+)
+def test_the_licence_is_asked_once(
+    router: respx.MockRouter, place: Any, replies: list[httpx.Response], epics: bool, blockers: int
+) -> None:
+    opened = open_gitlab(replace(PLACE, **place))
+    route = router.post(f"{HOST}/api/graphql").mock(side_effect=replies)
+    for _ in range(3):
+        got = opened.capabilities()
+        assert (got.epics, got.blockers_max) == (epics, blockers)
+    assert route.call_count == opened.requests == len(replies)
+    assert b"workItemTypes" not in b"".join(call.request.content for call in route.calls)
+    opened.close()
+
+
+def test_a_group_that_is_hidden_or_asked_in_vain_is_no_group_without_epics(router: respx.MockRouter) -> None:
+    opened = open_gitlab(replace(PLACE, group="team"))
+    replies = [told(LICENCE | {"group": None}), httpx.Response(503), told(LICENCE)]
+    router.post(f"{HOST}/api/graphql").mock(side_effect=replies)
+    with pytest.raises(NotFound, match="no group team") as caught:
+        opened.capabilities()
+    assert "--group" in caught.value.hint
+    with pytest.raises(Unavailable):
+        opened.capabilities()
+    assert opened.capabilities().epics
+    opened.close()
+
+
+def test_a_group_that_the_project_is_not_in_is_refused() -> None:
+    for group in ("other", "team/sub/road.map", "tea"):
+        with pytest.raises(Unsupported, match=f"not in the group {group}"):
+            open_gitlab(replace(PLACE, group=group))
+    open_gitlab(replace(PLACE, group="Team")).close()
 
 
 def test_app_credentials_and_tokens_that_no_header_can_carry_are_refused() -> None:
@@ -442,3 +639,129 @@ def test_no_secret_shows_in_a_repr_a_log_or_an_error(
     with pytest.raises(Unauthorized) as caught:
         gitlab.update(Ref("issue", "1", 1), {}, {})
     assert TOKEN not in repr(caught.value) + caught.value.hint + caplog.text
+
+
+def test_missed_deliveries_are_told_though_the_list_tells_no_time_of_its_own(
+    router: respx.MockRouter, gitlab: GitLab
+) -> None:
+    """As GitLab documents a webhook's events: without `created_at`, and nothing but headers to tell by."""
+
+    def row(key: str, status: str, *, signed: float = 0, answered: float = 0, **more: Any) -> dict[str, Any]:
+        at = NOW - timedelta(hours=signed)
+        sent = {"X-Gitlab-Event": "Issue Hook", "Idempotency-Key": key}
+        sent |= {"webhook-timestamp": str(int(at.timestamp()))} if signed else {}
+        told = {"Date": format_datetime(NOW - timedelta(hours=answered), usegmt=True)} if answered else {}
+        data = {"object_kind": "issue"}
+        return {
+            "id": 1,
+            "request_headers": sent,
+            "response_headers": told,
+            "request_data": data,
+            "response_status": status,
+        } | more
+
+    first = [
+        row("again", "200", answered=1),
+        row("lost", "internal error"),
+        row("again", "500", answered=2),
+        row(
+            "push",
+            "404",
+            signed=3,
+            request_data={"object_kind": "push"},
+            request_headers={"X-Gitlab-Event": "Push Hook"},
+        ),
+    ]
+    second = [
+        row("lost", "302", answered=4),
+        row("under way", "", signed=5),
+        row("old", "500", answered=7),
+        row("older", "500", answered=8),
+    ]
+    events = f"{API}/hooks/12/events"
+    router.get(events, params={"page": "2"}).mock(return_value=listing(second, f"{events}?page=3"))
+    third = router.get(events, params={"page": "3"}).mock(return_value=listing([]))
+    router.get(events).mock(return_value=listing(first, f"{events}?page=2"))
+    got = list(gitlab.missed_deliveries("12", NOW - timedelta(hours=6)))
+    assert [(one.id, one.relevant) for one in got] == [("under way", True), ("lost", True), ("event-1", False)]
+    assert not third.called
+
+
+def test_before_work_items_could_be_asked_for_by_time_the_newest_are_read_until_the_mark(
+    router: respx.MockRouter,
+) -> None:
+    opened = open_gitlab(replace(PLACE, group="team"))
+    router.get(f"{API}/milestones").mock(return_value=listing([]))
+    issues = router.get(f"{HOST}/api/v4/groups/team/issues").mock(return_value=listing([]))
+    sent: list[dict[str, Any]] = []
+    epics = {number: stamp(hours=number) for number in range(1, 9)}
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        query, variables = sent[-1]["query"], sent[-1]["variables"]
+        if "availableFeatures" in query:
+            return told(LICENCE)
+        if "updatedAfter" in query:
+            return refused("Field 'workItems' doesn't accept argument 'updatedAfter'")
+        numbers = sorted(epics, key=lambda number: epics[number], reverse="UPDATED_DESC" in query)
+        at = int(variables["after"] or 0)
+        nodes = [
+            {
+                "id": f"gid://gitlab/WorkItem/{number}",
+                "iid": str(number),
+                "title": f"E{number}",
+                "state": "OPEN",
+                "updatedAt": epics[number],
+                "workItemType": {"name": "Epic"},
+            }
+            for number in numbers[at : at + 2]
+        ]
+        info = {"endCursor": str(at + 2), "hasNextPage": at + 2 < len(numbers)}
+        return told({"group": {"epics": {"nodes": nodes, "pageInfo": info}}})
+
+    router.post(f"{HOST}/api/graphql").mock(side_effect=respond)
+    first = opened.observe()
+    assert ({item.title for item in first.objects}, first.full) == ({f"E{n}" for n in range(1, 9)}, True)
+    assert asked(issues) == {
+        "scope": "all",
+        "sort": "asc",
+        "per_page": "100",
+        "order_by": "created_at",  # a group's issues are not paged by key
+        "non_archived": "false",
+    }
+    epics[7] = stamp(minutes=30)
+    for requests in (5, 3):  # that it can't be asked for is remembered
+        second = opened.observe(first.cursor)
+        assert (second.complete, second.full, second.requests) == (True, False, requests)
+        assert [item.title for item in second.objects] == ["E7", "E1", "E2", "E3"][: len(second.objects)]
+        assert {"E7", "E1"} <= {item.title for item in second.objects}
+        assert len(second.objects) < 8
+        first = second
+    opened.close()
+
+
+def test_a_query_takes_a_page_of_epics_and_the_details_that_fit_beside_it(router: respx.MockRouter) -> None:
+    opened = open_gitlab(replace(PLACE, group="team", dependencies=True))
+    rows = [issue(6000 + n, project_id=16) for n in range(1_000)]
+    router.get(f"{API}/milestones").mock(return_value=listing([]))
+    router.get(f"{HOST}/api/v4/groups/team/issues").mock(return_value=listing(rows))
+    parts: list[int] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if "availableFeatures" in body["query"]:
+            return told(LICENCE)
+        asks = {name: iids for name, iids in body["variables"].items() if name.startswith("i")}
+        parts.append(len(asks))
+        nodes = {
+            name: {"nodes": [{"id": f"gid://gitlab/WorkItem/{5000 + int(iid)}", "iid": iid} for iid in iids]}
+            for name, iids in asks.items()
+        }
+        page = {"nodes": [], "pageInfo": {"endCursor": None, "hasNextPage": False}}
+        group = {"group": {"epics": page}} if "group" in body["variables"] else {}
+        return httpx.Response(200, json={"data": {"project": nodes, **group}}, headers=DATE)
+
+    router.post(f"{HOST}/api/graphql").mock(side_effect=respond)
+    got = opened.observe()
+    assert (got.complete, len(got.objects), parts) == (True, 1_000, [5, 5])
+    opened.close()

@@ -168,13 +168,14 @@ def test_reads_cost_what_the_budget_says(boxed: Boxed, gitlab: GitLab) -> None:
     assert len(first.objects) == 151
     assert first.requests == boxed.box.log.summary()["total"] == 1 + 2 + 1
     cursor = first.cursor
-    for reads, unchanged in ((3, 0), (2, 2), (2, 2)):
+    for reads, unchanged in (({2, 3}, 0), ({2}, 2), ({2}, 2)):  # what is as new as the mark, a task or not, comes again
         boxed.box.log.clear()
         idle = gitlab.observe(cursor)
         cursor = idle.cursor
         summary = boxed.box.log.summary()
         assert summary["not_modified"] == unchanged
-        assert idle.requests == summary["total"] == reads
+        assert idle.requests == summary["total"]
+        assert idle.requests in reads
     for item in made[:101]:
         gitlab.update(item.ref, {"title": item.title + "!"}, {})
     changed = gitlab.observe(cursor)

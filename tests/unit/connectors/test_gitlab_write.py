@@ -308,11 +308,25 @@ def test_a_child_is_updated_in_one_mutation_that_tells_its_parent(
     assert request.body["variables"]["input"] == {"id": S1.global_id} | sent
 
 
-def test_a_child_s_labels_go_by_rest_and_its_parent_is_asked(server: Server, gitlab: GitLab) -> None:
-    server.answer(Reply(200, ISSUE | {"issue_type": "task"}), Reply(200, {"data": {"workItem": TASK}}))
-    assert gitlab.update(S1, {"labels": ("a",)}, REFS).parent == "7001"
-    assert server.requests[0].path == f"{PROJECT}/issues/13"
-    assert server.requests[0].body == {"labels": "a"}
+def test_a_child_s_labels_go_by_id_with_all_else_in_one_mutation(server: Server, gitlab: GitLab) -> None:
+    on = {"labels": {"nodes": [{"id": f"gid://gitlab/Label/{n}", "title": t} for n, t in ((31, "epic"), (33, "old"))]}}
+    labelled = TASK | {"widgets": [on]}
+    labels = Reply(200, [{"id": 32, "name": "new"}])
+    server.answer(Reply(200, {"data": {"workItem": labelled}}), labels, mutated("workItemUpdate"))
+    assert gitlab.update(S1, {"labels": ("epic", "new"), "title": "N"}, REFS).parent == "7001"
+    (sent,) = server.writes()
+    assert sent.body["variables"]["input"] == {
+        "id": S1.global_id,
+        "title": "N",
+        "labelsWidget": {"addLabelIds": ["gid://gitlab/Label/32"], "removeLabelIds": ["gid://gitlab/Label/33"]},
+    }
+
+
+def test_labels_that_are_on_already_are_not_sent(server: Server, gitlab: GitLab) -> None:
+    on = {"labels": {"nodes": [{"id": "gid://gitlab/Label/31", "title": "epic"}]}}
+    server.answer(*[Reply(200, {"data": {"workItem": TASK | {"widgets": [on]}}})] * 2)
+    assert gitlab.update(S1, {"labels": ("epic",)}, REFS).labels == ("epic",)
+    assert server.writes() == []
 
 
 def test_an_update_of_nothing_only_reads(server: Server, gitlab: GitLab) -> None:

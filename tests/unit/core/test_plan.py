@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.core.diff import diff
 from app.core.plan import (
     Change,
     ChangeGuard,
@@ -26,7 +27,6 @@ from app.core.plan import (
     Section,
     Shape,
     canonical,
-    diff,
     fingerprint,
     guard,
     plain,

@@ -13,7 +13,8 @@ from datetime import date
 from typing import Any
 
 from app.core import versions
-from app.core.plan import PLACES, WRITING, Change, Found, Link, Observed, Plan, Ref, diff
+from app.core.diff import diff
+from app.core.plan import PLACES, WRITING, Change, Found, Link, Observed, Plan, Ref
 from app.core.tree import Programme, kind_of
 from app.core.versions import Known
 from app.sync import translate
@@ -26,10 +27,15 @@ QUICK = re.compile(r"^/(close|assign|label|reopen|shrug|title)\b.*$")
 @dataclass(frozen=True)
 class Holds:
     title_max: int = 256
+    description_max: int = 65_536
     start_dates: bool = False
     children: bool = True
     children_max: int = 100
     strips_title_tags: bool = False
+    epics: bool = False
+    levels: int = 8
+    types: tuple[str, ...] = ()
+    blockers_max: int = 50
 
 
 @dataclass

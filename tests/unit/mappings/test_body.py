@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.plan import Line, Section, canonical
 from mappings import body
+from mappings.harmless import harmless
 
 BASE = Section("Why it exists", (Line(1, "1A.1", "Draft the charter"), Line(2, "1A.2", "Open an account")))
 TEXT = body.merge("", "s", "1A", BASE, Section(), {2: True})
@@ -78,12 +79,12 @@ HARMLESS = [
 
 @pytest.mark.parametrize(("text", "want"), HARMLESS)
 def test_roadmap_words_cannot_act(text: str, want: str) -> None:
-    assert body.harmless(text) == want
-    assert body.harmless(want) == want
+    assert harmless(text) == want
+    assert harmless(want) == want
 
 
 def test_mentions_may_be_wanted() -> None:
-    assert body.harmless("ask @bob", mentions=True) == "ask @bob"
+    assert harmless("ask @bob", mentions=True) == "ask @bob"
 
 
 wild = st.text(
@@ -93,14 +94,14 @@ wild = st.text(
 
 @given(wild)
 def test_harmless_settles(text: str) -> None:
-    once = body.harmless(text)
-    assert body.harmless(once) == once
+    once = harmless(text)
+    assert harmless(once) == once
     assert not body.MARKER.search(once)
 
 
 @given(wild, wild, wild)
 def test_no_human_line_is_lost_and_no_tick_is_forged(before: str, inside: str, after: str) -> None:
-    words = body.harmless(inside)
+    words = harmless(inside)
     section = Section("", (Line(1, "1A.1", body.one_line(words) or "x"), Line(2, "1A.2", "Open an account")))
     fresh = body.merge("", "s", "1A", section, Section(), {})
     assert body.ticks(fresh, "s", section) == {1: False, 2: False}

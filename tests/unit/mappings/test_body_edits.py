@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.plan import Line, Section, canonical
 from mappings import body
+from mappings.harmless import harmless
 
 SLUG, KEY = "update-1", "1A"
 DRAFT, SHIP, TEST = Line(1, "1A.1", "Draft the plan"), Line(2, "1A.2", "Ship it"), Line(3, "1A.3", "Test everything")
@@ -313,11 +314,11 @@ def test_marks(text: str, want: tuple[tuple[str, ...], bool]) -> None:
     ],
 )
 def test_harmless(text: str, want: str | None) -> None:
-    assert body.harmless(text) == (text if want is None else want)
+    assert harmless(text) == (text if want is None else want)
 
 
 def test_a_mention_that_is_wanted_stays_and_an_action_never_does() -> None:
-    assert body.harmless("/close @bob, see `odd @x", mentions=True) == "`/close` @bob, see `odd @x"
+    assert harmless("/close @bob, see `odd @x", mentions=True) == "`/close` @bob, see `odd @x"
 
 
 SPICE = (
@@ -327,7 +328,7 @@ SPICE = (
     "\t", "me@x.org", "\u200b", "\u2028", "\x0b", "\xa0", "é", "#45", "---",
 )  # fmt: skip
 FREE = st.lists(st.sampled_from(SPICE) | st.text(max_size=6), max_size=12).map("".join)
-WORDS = FREE.map(lambda text: body.harmless(body.one_line(text)))
+WORDS = FREE.map(lambda text: harmless(body.one_line(text)))
 
 
 @st.composite
@@ -335,7 +336,7 @@ def sections(draw: st.DrawFn, key: str = KEY) -> Section:
     """A section as `mappings.desired` makes them, of any roadmap's words; nodes 1 to 6 in any order."""
     nodes = draw(st.lists(st.integers(1, 6), unique=True, max_size=4))
     written = tuple(Line(node, f"{key}.{place + 1}", draw(WORDS)) for place, node in enumerate(nodes))
-    return Section(body.harmless(draw(FREE).strip("\n")), written)
+    return Section(harmless(draw(FREE).strip("\n")), written)
 
 
 @given(text=FREE, mentions=st.booleans())
@@ -343,8 +344,8 @@ def sections(draw: st.DrawFn, key: str = KEY) -> Section:
 @example("/assign @bob@bob", False)
 @settings(MODEST, max_examples=250)
 def test_harmless_twice_is_harmless_once(text: str, mentions: bool) -> None:
-    once = body.harmless(text, mentions=mentions)
-    assert body.harmless(once, mentions=mentions) == once
+    once = harmless(text, mentions=mentions)
+    assert harmless(once, mentions=mentions) == once
     assert not body.MARKER.search(once)
     assert body.BEGIN not in once
 
@@ -355,7 +356,7 @@ def test_harmless_takes_no_word_away(text: str) -> None:
     def bare(value: str) -> str:
         return "".join(c for c in value if c not in "`\\\u200b" and not c.isspace())
 
-    assert bare(body.harmless(text)) == bare(text)
+    assert bare(harmless(text)) == bare(text)
 
 
 @given(description=FREE, want=sections(), base=sections("1Z") | sections() | st.just(Section()))

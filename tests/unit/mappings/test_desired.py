@@ -23,10 +23,15 @@ START, END = date(2026, 11, 2), date(2026, 11, 16)
 @dataclass(frozen=True)
 class Holds:
     title_max: int = 256
+    description_max: int = 65_536
     start_dates: bool = False
     children: bool = True
     children_max: int = 100
     strips_title_tags: bool = False
+    epics: bool = False
+    levels: int = 8
+    types: tuple[str, ...] = ()
+    blockers_max: int = 50
 
 
 STEPS = (Step("1A.1", "Draft", True), Step("1A.2", "Ask @bob", detail="a\nb"), Step("1A.3", "Ship"))
@@ -220,7 +225,9 @@ def test_every_node_is_an_object_or_a_line_once(tree: Programme) -> None:
         objects = [want.node for want in wants]
         lines = [line.node for want in wants for line in want.section.lines]
         assert sorted(objects + lines) == sorted(ids.values())
-        assert {line.key for want in wants for line in want.section.lines} >= {d.key for d in degraded}
+        kept = {line.key for want in wants for line in want.section.lines}
+        assert kept >= {d.key for d in degraded if d.wanted == "child"}
+        assert {d.wanted for d in degraded} <= {"child", "epic"}
         seen = set[str]()
         for want in wants:
             assert all(want.fields.get(place) in seen | {None} for place in ("milestone", "parent"))
@@ -228,3 +235,113 @@ def test_every_node_is_an_object_or_a_line_once(tree: Programme) -> None:
             assert want.kind == kind_of(nodes[want.node - 1])
             assert body.marks(str(want.fields["description"]), "p") == ((want.key,), False)
             seen.add(want.key)
+
+
+PREMIUM = load("gitlab-premium")
+
+
+@pytest.mark.parametrize(
+    ("holds", "there", "shape", "reason"),
+    [
+        (Holds(epics=True), None, "epic", None),
+        (
+            Holds(),
+            None,
+            "issue",
+            "this target has no epics: it names no --group, or that group's licence or role has none",
+        ),
+        (Holds(epics=True), Current("", shape="issue"), "issue", "it is an issue already"),
+        (Holds(epics=True), Current("", shape="child"), "issue", "it is an issue already"),
+        (Holds(), Current("", shape="epic"), "epic", None),
+    ],
+)
+def test_a_task_is_an_epic_where_there_are_epics(
+    holds: Holds, there: Current | None, shape: str, reason: str | None
+) -> None:
+    wants, degraded = made(PREMIUM, holds, current={IDS["1A"]: there} if there else {})
+    assert wants["1A"].shape == shape
+    assert ("milestone" in wants["1A"].fields) == (shape == "issue")  # a group's epic can't be in a project's milestone
+    assert degraded == ([Degraded("1A", "epic", "issue", reason)] if reason else [])
+
+
+def test_the_type_is_set_where_there_is_one_and_told_where_not() -> None:
+    typed = GITHUB.model_copy(update={"task": GITHUB.task.model_copy(update={"type": "epic"})})
+    wants, degraded = made(typed, Holds(types=("Task", "Epic")))
+    assert (wants["1A"].fields["type"], degraded) == ("Epic", [])
+    wants, degraded = made(typed)
+    assert "type" not in wants["1A"].fields
+    assert degraded == [Degraded("1A", "type epic", "", "this target has no such issue type")]
+    assert "type" not in made(GITHUB, Holds(types=("Epic",)))[0]["1A"].fields
+
+
+def waiting(**more: Any) -> Programme:
+    """Milestone M2 waits for M1 and 2B for a step of its own milestone."""
+    first = Milestone("M1", "One", (Task("1A", "A", (Step("1A.1", "x"),)), Task("1B", "B")))
+    tasks = (Task("2A", "C", (Step("2A.1", "y"),)), Task("2B", "D", depends_on=("2A.1", "2B", "M9")))
+    return replace(TREE, milestones=(first, Milestone("M2", "Two", tasks, depends_on=("M1",))))
+
+
+WAITS = GITHUB.model_copy(update={"dependencies": True})
+
+
+@pytest.mark.parametrize(
+    ("profile", "holds", "selected", "want", "told"),
+    [
+        (GITHUB, Holds(), ("M1", "M2"), {}, []),
+        (WAITS, Holds(), ("M1", "M2"), {"1A": (), "1B": (), "2A": ("1A", "1B"), "2B": ("2A", "1A", "1B")}, ["M9"]),
+        (WAITS, Holds(), ("M2",), {"2A": (), "2B": ("2A",)}, ["M1", "M9", "M1"]),
+        (
+            WAITS,
+            Holds(blockers_max=2),
+            ("M1", "M2"),
+            {"1A": (), "1B": (), "2A": ("1A", "1B"), "2B": ("2A", "1A")},
+            ["M9", "1B"],
+        ),
+        (WAITS, Holds(blockers_max=0), ("M1", "M2"), {}, ["1A", "1B", "M9", "2A", "1A", "1B"]),
+    ],
+)
+def test_tasks_wait_for_tasks_where_asked(
+    profile: Profile, holds: Holds, selected: tuple[str, ...], want: dict[str, Any], told: list[str]
+) -> None:
+    tree = waiting()
+    ids = {node.key: number for number, node in enumerate(tree.nodes(), start=1)}
+    wants, degraded = build(tree, ids, "p", selected, profile, holds, {})
+    assert {w.key: w.fields["blocked_by"] for w in wants if "blocked_by" in w.fields} == want
+    assert [d.wanted.removeprefix("blocked by ") for d in degraded] == told
+    assert all(d.got == "" and d.reason for d in degraded)
+
+
+@pytest.mark.parametrize(
+    ("now", "children", "reason"),
+    [
+        (Current("", others=99), ["1A.1"], "one issue holds 100 child issues, and 99 of this one's are not its steps"),
+        (Current("", others=101), [], "one issue holds 100 child issues, and 101 of this one's are not its steps"),
+        (Current("", level=7), ["1A.1", "1A.2", "1A.3"], ""),
+        (Current("", level=8), [], "its issue stands on level 8, and issues nest 8 levels deep"),
+    ],
+)
+def test_what_people_put_under_an_issue_leaves_less_room(now: Current, children: list[str], reason: str) -> None:
+    wants, degraded = made(ISSUES, current={IDS["1A"]: now})
+    assert [key for key, want in wants.items() if want.shape == "child"] == children
+    assert {d.reason for d in degraded} == ({reason} if reason else set())
+
+
+def test_children_stay_children_when_there_is_no_more_room() -> None:
+    there = {IDS["1A"]: Current("", others=99)} | {IDS[key]: Current("") for key in ("1A.1", "1A.3")}
+    wants, _ = made(ISSUES, current=there)
+    assert [key for key, want in wants.items() if want.shape == "child"] == ["1A.1", "1A.3"]
+
+
+def test_a_text_that_is_too_long_is_cut_where_nothing_is_left_open() -> None:
+    long = "\n".join(["word " * 20, "```", "code", "```", *("tail " * 20 for _ in range(20))])
+    tree = with_milestone(objective=long)
+    holds = Holds(description_max=600)
+    wants, degraded = made(holds=holds, tree=tree)
+    text = str(wants["M1"].fields["description"])
+    assert len(text) <= 600
+    assert "```" not in text
+    assert "\n…\n" in text
+    assert body.marks(text, "p") == (("M1",), False)
+    assert degraded == [Degraded("M1", "its whole text", "the beginning of it", "one text holds 600 characters")]
+    again, _ = made(holds=holds, tree=tree, current={IDS["M1"]: Current(text, wants["M1"].section)})
+    assert again["M1"].fields["description"] == text
