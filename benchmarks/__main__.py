@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--json FILE] [SECTION…]`: measure, print tables, exit 0 whatever the numbers are."""
+"""`python -m benchmarks [--quick] [--sizes N,N] [--json FILE] [SECTION…]`: measure, print tables, exit 0 anyhow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, importing, planning, requesting, standing
+from benchmarks import beside, importing, planning, reading, requesting, standing
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "requests": requesting.measure,
     "beside": beside.measure,
     "status": standing.measure,
+    "reading": reading.measure,
 }
 ROOT = Path(__file__).parents[1]
 WIDE = 140
@@ -39,7 +40,7 @@ def main() -> None:
     began = time.perf_counter()
     sections: list[Section] = []
     for name in asked.sections or SECTIONS:
-        for section in SECTIONS[name](Size(asked.quick)):
+        for section in SECTIONS[name](Size(asked.quick, asked.sizes)):
             show(out, section)
             sections.append(section)
     rows = [row for section in sections for row in section.rows if isinstance(row, Row) and row.budget is not None]
@@ -56,6 +57,7 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller trees, each measured once: half a minute")
+    parser.add_argument("--sizes", type=_sizes, default=(), metavar="N,N", help="issues of the trackers that are read")
     parser.add_argument("--json", metavar="FILE", help="write every number there too")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"only these: {', '.join(SECTIONS)}")
     asked = parser.parse_args()
@@ -65,16 +67,27 @@ def _asked() -> argparse.Namespace:
     return asked
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    """The sizes, the smallest first. Raises ValueError for what is none, which argparse tells."""
+    sizes = sorted({int(one) for one in text.split(",")})
+    if sizes[0] < 1:
+        raise ValueError(text)
+    return tuple(sizes)
+
+
 def _about(asked: argparse.Namespace) -> dict[str, str]:
-    options = ["--quick"] * asked.quick + asked.sections
+    options = ["--quick"] * asked.quick + ["--sizes", ",".join(map(str, asked.sizes))] * bool(asked.sizes)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = (
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, {platform.system()} {platform.release()}"
+    )
     return {
         "machine": f"{machine}, load {load}",
         "python": platform.python_version(),
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "repeat": " ".join(["make setup && .venv/bin/python -m benchmarks", *options]),
+        "repeat": " ".join(["make setup && .venv/bin/python -m benchmarks", *options, *asked.sections]),
     }
 
 

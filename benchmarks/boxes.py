@@ -53,6 +53,13 @@ class Box:
         """Let time pass in a box that runs in a thread."""
         self.clock.offset_seconds += seconds
 
+    def slow(self, seconds: float) -> None:
+        """From now on every answer of the API leaves so much later; 0 for at once."""
+        self.client.delete("/_sandbox/faults").raise_for_status()
+        if seconds:
+            fault = {"kind": "latency", "seconds": seconds, "times": None}
+            self.client.post("/_sandbox/faults", json=fault).raise_for_status()
+
     def clear(self) -> None:
         self.client.delete("/_sandbox/requests").raise_for_status()
 
@@ -70,20 +77,28 @@ class Box:
             issues, verb, field = f"/api/v4/projects/{quote(path, safe='')}/issues?scope=all", "PUT", "description"
             number = "iid"
         root = issues.partition("?")[0]
-        found = [i for page in range(1, 6) for i in self._call("GET", f"{issues}&per_page=100&page={page}")]
+        found = [i for page in range(1, 6) for i in self.call("GET", f"{issues}&per_page=100&page={page}")]
         chosen = [i for i in found if (i["title"].split(" ")[0].count(".") == 1) == children][:k]
         if len(chosen) < k:
             raise RuntimeError(f"{path} holds only {len(chosen)} such issues, not {k}")
         for issue in chosen:
             words = {field: f"{issue[field]}\n\nSomebody was here."}
-            self._call(verb, f"{root}/{issue[number]}", **words)
+            self.call(verb, f"{root}/{issue[number]}", **words)
+
+    def write(self, path: str, number: int, text: str) -> None:
+        """A person writes this text into an issue."""
+        if self.kind == "github":
+            self.call("PATCH", f"/repos/{path}/issues/{number}", body=text)
+        else:
+            self.call("PUT", f"/api/v4/projects/{quote(path, safe='')}/issues/{number}", description=text)
 
     def close_one(self, path: str) -> None:
         """A person closes an issue of a GitHub repository."""
-        issue = self._call("GET", f"/repos/{path}/issues?per_page=1")[0]
-        self._call("PATCH", f"/repos/{path}/issues/{issue['number']}", state="closed", state_reason="completed")
+        issue = self.call("GET", f"/repos/{path}/issues?per_page=1")[0]
+        self.call("PATCH", f"/repos/{path}/issues/{issue['number']}", state="closed", state_reason="completed")
 
-    def _call(self, method: str, path: str, **body: Any) -> Any:
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        """The JSON that the API answers to a person."""
         return self.client.request(method, path, json=body or None).raise_for_status().json()
 
 

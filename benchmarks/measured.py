@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -22,9 +22,12 @@ WALL: Clock = time.perf_counter
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much to measure: `quick` takes smaller trees and each measurement once."""
+    """How much to measure: `quick` takes smaller trees and each measurement once. `issues` are the sizes of trackers
+    to be read, () for the usual ones.
+    """
 
     quick: bool
+    issues: tuple[int, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -64,21 +67,31 @@ class Beside:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The same work done by several in one run, Milepost first. None is what was not measured."""
+
+    what: str
+    values: dict[str, float | None]
+    unit: str = "s"
+
+
 @dataclass(slots=True)
 class Section:
-    """A table. `method` says how it was measured."""
+    """A table. `method` says how it was measured, `remarks` what was not."""
 
     title: str
     method: str
-    rows: list[Row | Beside] = field(default_factory=list)
+    rows: list[Row | Beside | Among] = field(default_factory=list)
     other: str = "by hand"  # the head of the column beside Milepost's
+    remarks: list[str] = field(default_factory=list)
 
     def add(self, what: str, value: float, unit: str = "s", budget: float | None = None, note: str = "") -> None:
         self.rows.append(Row(what, value, unit, budget, note))
 
     def as_json(self) -> dict[str, Any]:
         rows = [asdict(row) | ({"over": row.over} if isinstance(row, Row) else {}) for row in self.rows]
-        return {"title": self.title, "method": self.method, "rows": rows}
+        return {"title": self.title, "method": self.method, "rows": rows, "remarks": self.remarks}
 
 
 def best(runs: int, clock: Clock, work: Callable[[], T]) -> tuple[float, T]:
@@ -94,7 +107,7 @@ def best(runs: int, clock: Clock, work: Callable[[], T]) -> tuple[float, T]:
 
 
 def show(out: Console, section: Section) -> None:
-    """Print a section: rows with budgets, then what was done in two ways."""
+    """Print a section: rows with budgets, then what was done in two ways, then by several."""
     out.print(f"\n[bold]{escape(section.title)}[/bold]")
     out.print(escape(section.method), style="dim")
     rows = [row for row in section.rows if isinstance(row, Row)]
@@ -114,12 +127,27 @@ def show(out: Console, section: Section) -> None:
             mine, other = number(pair.milepost, pair.unit), number(pair.other, pair.unit)
             grid.add_row(escape(pair.what), mine, other, ratio, escape(pair.note))
         out.print(grid)
+    if among := [row for row in section.rows if isinstance(row, Among)]:
+        out.print(_among(among))
+    for remark in section.remarks:
+        out.print(escape(f"  {remark}"))
 
 
-def _grid(*heads: str) -> Table:
+def _among(rows: list[Among]) -> Table:
+    names = list(rows[0].values)
+    grid = _grid("what", *names, *(f"{names[0]} / {name}" for name in names[1:]), right=range(1, 2 * len(names)))
+    for row in rows:
+        mine, *others = row.values.values()
+        shown = ["–" if value is None else number(value, row.unit) for value in row.values.values()]
+        ratios = [f"{mine / other:.2f}×" if mine is not None and other else "–" for other in others]
+        grid.add_row(escape(row.what), *shown, *ratios)
+    return grid
+
+
+def _grid(*heads: str, right: Collection[int] = (1, 2)) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
-        grid.add_column(head, justify="right" if place in (1, 2) else "left", overflow="fold")
+        grid.add_column(head, justify="right" if place in right else "left", overflow="fold")
     return grid
 
 

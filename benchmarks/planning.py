@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.core.plan import Link, Observed, Plan, diff
+from app.core.diff import diff
+from app.core.plan import Link, Observed, Plan
 from app.core.tree import Programme
 from app.sync import translate
 from benchmarks import generated
@@ -30,7 +31,7 @@ class Case:
 
 
 def plan(case: Case, ids: dict[str, int]) -> Plan:
-    """What `reconcile.compute` does once the rows are read."""
+    """What `compute.difference` does once the rows are read."""
     observed, links = list(case.observed), list(case.links)
     mapping = profile.load(PROFILE)
     found = translate.found(observed, links, SLUG)

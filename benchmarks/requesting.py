@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from pathlib import Path
 
-from benchmarks import boxes, generated
+from benchmarks import boxes, generated, wider
 from benchmarks.boxes import Bench, Box
 from benchmarks.measured import Section, Size
 from mappings.profile import BUILT_IN
@@ -37,7 +37,7 @@ def measure(size: Size) -> list[Section]:
                 _example(pushed, box, profile)
                 if not size.quick:
                     _many(many, box, profile)
-    return [pushed] if size.quick else [pushed, many]
+    return [pushed] if size.quick else [pushed, many, *wider.measure(size, IDLE, QUIET_SECONDS)]
 
 
 def _example(section: Section, box: Box, profile: str) -> None:

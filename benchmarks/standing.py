@@ -10,7 +10,7 @@ from app.db import mirror, targets, trees
 from app.db.models import LinkRow, VersionRow
 from app.main import create_app
 from app.settings import Settings
-from app.sync import reconcile, status
+from app.sync import compute, status
 from app.sync.context import Context
 from app.sync.targets import NewTarget, add
 from benchmarks import generated, importing
@@ -65,7 +65,7 @@ def _measure(section: Section, ctx: Context, runs: int) -> None:
             note = f"with {VERSIONS} more versions kept / before"
             section.add("not growing with history", later / served, "×", note=note)
     cpu, _ = best(1, CPU, lambda: _plan(ctx))
-    section.add("beside it: a whole plan from the database", cpu, note="CPU; reconcile.compute, rows read, unchanged")
+    section.add("beside it: a whole plan from the database", cpu, note="CPU; compute.difference, rows read, unchanged")
 
 
 def _fill(ctx: Context) -> None:
@@ -120,6 +120,6 @@ def _lengthen(ctx: Context) -> None:
 def _plan(ctx: Context) -> None:
     with ctx.db.read() as session:
         target = targets.get(session, NAME)
-        plan, managed = reconcile.compute(session, target, LIMITS, True, adopt=False, recreate=False)
+        plan, managed = compute.difference(session, target, LIMITS, True, adopt=False, recreate=False)
     if plan.changes or not managed:
         raise RuntimeError(f"{len(plan.changes)} changes planned where nothing changed")
