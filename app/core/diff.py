@@ -81,7 +81,8 @@ class _Differ:
             milestone, ours = item.ref.shape == "milestone", item.ref.identity in linked
             for key in () if ours else item.marks:
                 marked.setdefault((milestone, key), []).append(item)
-            if item.ref.identity not in living and (milestone or not (ours or item.marks or item.foreign)):
+            free = item.ref.number and not (ours or item.marks or item.foreign)
+            if item.ref.identity not in living and (milestone or free):
                 titled.setdefault((milestone, str(item.fields["title"])), []).append(item)
         for want in desired:
             link = by_node.get(want.node)

@@ -30,8 +30,9 @@ class Ref:
     """Where an object is in its tracker.
 
     `id` is unique in its family (milestones; all else) and never changes: on GitHub the number, on GitLab the global
-    id. `number` is what API paths take: GitHub's number; GitLab's milestone id, or the iid of an issue or work item.
-    `global_id` is its GraphQL id ("" where unknown). `url` is for people.
+    id. `number` is what API paths take: GitHub's number; GitLab's milestone id, or the iid of an issue or work item; 0
+    for an issue of another project, which only counts. `global_id` is its GraphQL id ("" where unknown). `url` is for
+    people.
     """
 
     shape: Shape

@@ -44,7 +44,7 @@ def difference(
     wants, degraded = build()
     if adopt:
         linked = {link.ref.identity for link in links if link.ref}
-        free = {i.ref.identity for i in found if not i.marks and not i.foreign} - linked
+        free = {i.ref.identity for i in found if i.ref.number and not i.marks and not i.foreign} - linked
         unmarked = [item for item in reversed(observed) if item.ref.identity in free]
         titled = {(item.ref.shape == "milestone", item.title): item for item in unmarked}
         for want in wants:

@@ -63,7 +63,13 @@ def _fields(item: Observed, names: Mapping[Identity, str]) -> Fields:
 
 def titles(observed: Iterable[Observed]) -> dict[str, str]:
     """The titles of a target's issues by the reference that stands for one in a text ("#45")."""
-    return {f"#{item.ref.number}": item.title for item in observed if item.ref.shape in ("issue", "child")}
+    return {reference: item.title for reference, item in referred(observed).items()}
+
+
+def referred(observed: Iterable[Observed]) -> dict[str, Observed]:
+    """A target's own issues by the reference that stands for one in a text ("#45")."""
+    own = (item for item in observed if item.ref.shape in ("issue", "child") and item.ref.number)
+    return {f"#{item.ref.number}": item for item in own}
 
 
 class Nests:
@@ -134,8 +140,8 @@ def measure(observed: Sequence[Observed], links: Sequence[Link], tree: Tree) -> 
     home = homes(tree.programme)
     result = Measured()
     by_identity = {item.ref.identity: item for item in observed}
-    by_reference = {f"#{item.ref.number}": item for item in observed if item.ref.shape in ("issue", "child")}
-    names = titles(observed)
+    by_reference = referred(observed)
+    names = {reference: item.title for reference, item in by_reference.items()}
     linked: dict[Identity, Link] = {}
     lines: set[Identity] = set()  # issues that were lines of a task
     for link in links:

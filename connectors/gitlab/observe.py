@@ -206,13 +206,14 @@ class _Pass:
         return listed
 
     def _keep(self, listed: Listed, row: object, item: Observed) -> None:
-        """What is the project's own, or under an epic."""
+        """What is the project's own, or under an epic. What is another project's has no number here: it only counts."""
         listed.saw(item)
         home = self.position.home
         if home is not None and item.ref.shape != "milestone" and not convert.of_project(row, home):
             if item.parent is None:
                 return
             listed.foreign.add(item.ref.id)
+            item = replace(item, ref=replace(item.ref, number=0))
         listed.items.append(item)
 
     # GraphQL

@@ -8,6 +8,7 @@ import pytest
 
 from tests.sync.conftest import SMALL, Site
 
+pytestmark = pytest.mark.parametrize("site", ["github", "gitlab"], indirect=True)  # elsewhere steps are issues already
 LINE = "1A.2 Set up tools and accounts for everybody."
 
 
@@ -28,8 +29,6 @@ def task(site: Site) -> Any:
 
 @pytest.fixture
 def turned(site: Site) -> tuple[Site, int]:
-    if site.profile.endswith("-issues"):
-        pytest.skip("steps are issues already with this profile")
     site.read(SMALL)
     site.target()
     site.apply()

@@ -87,9 +87,8 @@ def test_work_in_epics_is_counted(group: Site) -> None:
     assert group.summary() == {}
 
 
+@pytest.mark.parametrize("site", ["gitlab"], indirect=True)
 def test_without_the_licence_tasks_are_issues_and_the_plan_says_so(site: Site) -> None:
-    if site.profile != "gitlab":
-        pytest.skip("GitLab Free is one site")
     site.read(SMALL)
     site.target(profile="gitlab-premium", group="acme")
     planned = reconcile.make_plan(site.ctx, "hub")

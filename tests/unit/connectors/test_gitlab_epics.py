@@ -192,6 +192,7 @@ def test_an_issue_of_another_project_counts_under_an_epic_of_the_group_and_else_
     seen = found(gitlab.observe())
     assert set(seen) == {"1A", "1A.1", "theirs"}
     assert (seen["theirs"].parent, seen["theirs"].ref.id) == (epic.ref.id, theirs.ref.id)
+    assert seen["theirs"].ref.number == 0  # it only counts: no path and no "#1" leads to it
     assert gitlab.update(seen["theirs"].ref, {"title": "theirs!", "labels": ()}, {}).ref.id == theirs.ref.id
     assert set(found(gitlab.observe())) == {"1A", "1A.1", "theirs!"}
 
