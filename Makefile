@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help setup check test bench demo serve lock clean
+.PHONY: help setup check test sweep bench demo serve lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -27,6 +27,9 @@ check: $(STAMP)  ## format, lint, types, layers, Dockerfile
 
 test: $(STAMP)  ## every test, on both cores
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+sweep: $(STAMP)  ## a first push, killed at every point of its journal, for each profile
+	$(BIN)/python -m pytest -m sweep -n auto -rP
 
 bench: $(STAMP)  ## the budgets of docs/architecture.md, measured
 	$(BIN)/python -m benchmarks

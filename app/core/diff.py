@@ -162,7 +162,7 @@ class _Differ:
         elif marked:
             self.claimed.add(marked[0].ref.identity)
             self.waits.append((want, marked[0], {}))
-            verdict = self._fields(want, marked[0], {}, ours=link is not None)
+            verdict = self._fields(want, marked[0], link.base if link else {}, ours=link is not None)
             if verdict.asked:
                 self._tell("conflict", want, f"both sides differ: {_and(verdict.asked)}", marked[0].ref, verdict.asked)
             reason = "a create whose answer was lost" if link else "its marker was found"

@@ -153,12 +153,17 @@ def _base_out(fields: Fields, ids: Mapping[str, int]) -> dict[str, Any]:
     return stored
 
 
-def pend(session: Session, target_id: str, node: int, shape: str, section: Section) -> None:
-    """Say that a create is about to be sent: from here on its outcome is a question, never forgotten."""
+def pend(
+    session: Session, target_id: str, node: int, shape: str, section: Section, sent: Fields, ids: Mapping[str, int]
+) -> None:
+    """Say that a create is about to be sent: from here on its outcome is a question, never forgotten.
+
+    `sent` is what the object has if it is made: whatever differs when it is found again is people's.
+    """
     row = _row(session, target_id, node)
     if row is None:
         row = LinkRow(target_id=target_id, node_id=node, shape=shape, family=_family(shape))
-    row.ref_id, row.base = None, {}
+    row.ref_id, row.base = None, _base_out(sent, ids)
     row.shape, row.family, row.section = shape, _family(shape), _section(section)
     session.add(row)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sqlmodel import Session
+
 from app.core.plan import BLOCKED_BY, PLACES, Change, Desired, Fields, Observed, Ref
 from app.db import journal, mirror, targets, trees
 from app.db.models import JournalRow, RunRow, TargetRow
@@ -153,12 +155,16 @@ class Runner:
         with self.ctx.db.write() as session:
             entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
             if change.action == "create":
-                mirror.pend(session, self.target.id, change.node, change.shape, change.section)
+                self._pend(session, change, {name: f.after for name, f in change.fields.items() if name != "state"})
         try:
             made = self._call(change)
         except TrackerError as error:
             return self._refused(change, entry, error)
         return self._bind(change, entry, made)
+
+    def _pend(self, session: Session, change: Change, sent: Fields) -> None:
+        """State is left out of what was sent: what is wanted closed is closed by a second call."""
+        mirror.pend(session, self.target.id, change.node, change.shape, change.section, sent, self.ids)
 
     @staticmethod
     def _needs(change: Change) -> list[Any]:
@@ -261,6 +267,8 @@ class Runner:
         with self.ctx.db.write() as session:
             if change.action == "create" and not isinstance(error, OutcomeUnknown):
                 mirror.unpend(session, self.target.id, change.node)
+            elif change.action == "create" and isinstance(error, Unauthorized):
+                self._pend(session, change, {})  # made, but not whole: what is missing was nobody's wish
             journal.close_entry(
                 session, entry, "failed", self.ctx.now(), error=error.message, request_id=error.request_id
             )

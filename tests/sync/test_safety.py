@@ -315,3 +315,20 @@ def test_a_token_without_push_access_stops_the_run_and_doubles_nothing(tmp_path:
         assert site.apply().state == "done"
         assert set(site.titles()) == {"1A — Mobilisation", "1B — Blueprint", "2A — Bricks"}
         assert site.summary() == {}
+
+
+def test_what_people_changed_before_a_lost_create_is_found_stays_theirs(site: Site) -> None:
+    """The process dies after its call; people rename the object and take its label off before it is back."""
+    site.read(SMALL)
+    site.target()
+    lost = 3 if site.profile.endswith("-issues") else 2
+    shaky, _ = flaky(site, "lost answer", {lost})
+    stop = Stop()
+    shaky.apply(on_progress=lambda change, done, total: stop.set() if done == lost else None, stop=stop)
+    key = "1A.1" if site.profile.endswith("-issues") else "1A"
+    (number,) = [n for title, n in site.titles().items() if title.split(" ")[0] == key]
+    site.edit(number, title="Ours now", labels=[] if site.github else "")
+    site.apply()
+    assert site.issues()[number]["title"] == "Ours now"
+    assert site.issues()[number]["labels"] == []
+    assert site.summary() == {}
