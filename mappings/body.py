@@ -287,6 +287,20 @@ def ticks(description: str, slug: str, base: Section, titles: Titles = NO_TITLES
     return _read_inside(split.inside, base, base, titles).ticks if split else {}
 
 
+def written(description: str, slug: str, *sections: Section) -> Section:
+    """Which of these stands in a text: the one that misses least of it. The first where it can't be told."""
+    split = _split(_unix(description), slug, "", sections[0], sections[-1])
+    if split is None:
+        return sections[0]
+    said = Counter((box.key, _plain(box.words)) for text in split.inside.split("\n") if (box := _Box.read(text)))
+
+    def differs(section: Section) -> int:
+        wrote = Counter((line.key, _plain(line.title)) for line in section.lines)
+        return ((said - wrote) + (wrote - said)).total()
+
+    return min(sections, key=differs)
+
+
 def issues(description: str, slug: str, base: Section, titles: Titles) -> dict[int, str]:
     """Node id -> "#45", for each step line that people turned into an issue: that issue's state counts, not the box.
 

@@ -21,6 +21,7 @@ from app.core.plan import (
     Plan,
     Policy,
     Ref,
+    Sent,
     Value,
     canonical,
 )
@@ -96,8 +97,13 @@ class _Differ:
             self._dependencies(*waiting)
         wanted = {want.node for want in desired}
         for link in self.links:
-            if link.archived and link.ref and link.node not in wanted:
+            if not link.archived or link.node in wanted:
+                continue
+            if link.ref:
                 self._removed(link, by_identity.get(link.ref.identity))
+            else:
+                made = marked.get((link.kind == "milestone", link.name), [])
+                self._removed(link, made[0] if len(made) == 1 else None)
         return Plan(tuple(self.changes), self.unchanged, tuple(self.drift), tuple(degraded), self.complete)
 
     def _tell(
@@ -126,6 +132,9 @@ class _Differ:
             else:
                 self._tell("missing", want, "deleted in the tracker; apply --recreate makes it again", link.ref)
                 self.held.add(want.key)
+            return
+        if link.sent:  # nobody knows yet what came of the last call: what differs may be ours or people's
+            self.unchanged += 1
             return
         back = link.base.get("state") == "not_planned"  # it was removed, and has come back
         if back and "state" not in want.fields:
@@ -236,7 +245,8 @@ class _Differ:
             self.drift.append(Drift(want.key, BLOCKED_BY, tuple(gone), have, reason))
 
     def _fields(self, want: Desired, item: Found, base: Fields, *, ours: bool) -> _Verdict:
-        """What to write, to ask about, and to leave. `ours`: made by us just now, its values are nobody else's.
+        """What to write, to ask about, and to leave. `ours`: made by us just now; what `base` doesn't say was sent is
+        nobody else's.
 
         What is adopted as the tracker has it gets the wanted value for its base: it stands until the roadmap asks for
         something new. A close that people made is never put down as ours, so that it is never undone.
@@ -326,6 +336,20 @@ def _labels(want: Value, observed: Value, base: Value) -> Value:
     ask = want if isinstance(want, tuple) else ()
     put = base if isinstance(base, tuple) else ()
     return have + tuple(label for label in ask if label not in have and label not in put)
+
+
+def settled(base: Fields, sent: Sent, now: Fields) -> Fields:
+    """What an object's base is after a call whose answer was lost, told by what the object is now.
+
+    A field that is as the call found it was not written. Any other was, by the call and perhaps by people since.
+    """
+    written = {n: v for n, v in sent.fields.items() if not same(n, sent.before.get(n), now.get(n))}
+    if sent.waits is not None:
+        key, added = sent.waits
+        put = tuple(one for one in _keys(base.get(BLOCKED_BY)) if one != key)
+        if (key in _keys(now.get(BLOCKED_BY))) == added:
+            written[BLOCKED_BY] = (*put, key) if added else put
+    return {**base, **written}
 
 
 def same(name: str, one: Value, other: Value) -> bool:

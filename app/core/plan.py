@@ -116,10 +116,25 @@ class Degraded:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A call whose outcome isn't known. `key` is what its marker names. For a change of an object that is there also
+    the fields it asked for, what they were before, the section it wrote, and a node that it said is waited for, or
+    (False) no longer.
+    """
+
+    key: str
+    fields: Fields = field(default_factory=dict)
+    before: Fields = field(default_factory=dict)
+    section: Section | None = None
+    waits: tuple[str, bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """Which object a node is. `pending`: a create was begun and its outcome isn't known, `ref` is None.
 
-    `base` is what was last applied, empty where nothing was (adopted). `archived`: the roadmap no longer has the node.
+    `base` is what was last applied, empty where nothing was (adopted); of a pending link what was asked for.
+    `archived`: the roadmap no longer has the node. `sent` is the last call, while nobody knows what came of it.
     """
 
     node: int
@@ -129,10 +144,16 @@ class Link:
     base: Fields = field(default_factory=dict)
     section: Section = Section()
     archived: bool = False
+    sent: Sent | None = None
 
     @property
     def pending(self) -> bool:
         return self.ref is None
+
+    @property
+    def name(self) -> str:
+        """The node's key; "#" and its id once it is archived: its key may be another node's by now."""
+        return f"#{self.node}" if self.archived else self.key
 
 
 Owner = Literal["roadmap", "tracker", "ask"]
@@ -182,6 +203,13 @@ class Change:
     section: Section = Section()
     base: Fields = field(default_factory=dict)
     forget: bool = False  # the object is not the node's any more, once this is done
+
+    def dependency(self) -> tuple[str, bool]:
+        """(the node that this step says is waited for, whether it is rather than no longer). Only for such a step."""
+        field = self.fields[BLOCKED_BY]
+        before, after = (set(value) if isinstance(value, tuple) else set() for value in (field.before, field.after))
+        (key,) = before ^ after
+        return key, key in after
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 from sqlmodel import Session, col, select
 
-from app.core.plan import BLOCKED_BY, PLACES, Fields, Line, Link, Observed, Ref, Section, Value, plain
+from app.core.plan import BLOCKED_BY, PLACES, Change, Fields, Line, Link, Observed, Ref, Section, Sent, Value, plain
 from app.db.models import LinkRow, MirrorRow
 from app.db.trees import Tree
 
@@ -112,8 +112,8 @@ def links(session: Session, target_id: str, tree: Tree) -> list[Link]:
         key = tree.archived[row.node_id][0] if archived else living[row.node_id]
         kind: Any = tree.archived[row.node_id][1] if archived else kinds[key]
         ref = Ref(row.shape, row.ref_id, row.number, row.global_id, row.url) if row.ref_id is not None else None
-        section = Section(row.section.get("intro", ""), tuple(Line(*line) for line in row.section.get("lines", [])))
-        found.append(Link(row.node_id, key, kind, ref, _base_in(row.base, living), section, archived))
+        base, sent = _base_in(row.base, living), _sent_in(row.sent, living) if row.sent else None
+        found.append(Link(row.node_id, key, kind, ref, base, _section_in(row.section), archived, sent))
     return found
 
 
@@ -153,26 +153,82 @@ def _base_out(fields: Fields, ids: Mapping[str, int]) -> dict[str, Any]:
     return stored
 
 
-def pend(
-    session: Session, target_id: str, node: int, shape: str, section: Section, sent: Fields, ids: Mapping[str, int]
-) -> None:
-    """Say that a create is about to be sent: from here on its outcome is a question, never forgotten.
+def begin(session: Session, target_id: str, change: Change, ids: Mapping[str, int]) -> None:
+    """Say that a step's call is about to be sent: from here on its outcome is a question, never forgotten.
 
-    `sent` is what the object has if it is made: whatever differs when it is found again is people's.
+    What a create asks for is its base: once the object is found, whatever differs is people's. But closing takes a
+    second call, so that what was to be closed and is open may be unfinished: that is left out.
     """
-    row = _row(session, target_id, node)
-    if row is None:
-        row = LinkRow(target_id=target_id, node_id=node, shape=shape, family=_family(shape))
-    row.ref_id, row.base = None, _base_out(sent, ids)
-    row.shape, row.family, row.section = shape, _family(shape), _section(section)
+    row = _row(session, target_id, change.node)
+    if change.action == "create":
+        if row is None:
+            row = LinkRow(target_id=target_id, node_id=change.node, shape=change.shape, family=_family(change.shape))
+        row.ref_id = None
+        row.base = _base_out({n: v for n, v in change.base.items() if n != "state" or v == "open"}, ids)
+        row.shape, row.family, row.section = change.shape, _family(change.shape), _section(change.section)
+        row.sent = {"key": change.key}
+    elif row is None or row.ref_id is None:
+        return
+    else:
+        row.sent = _sent_out(change, ids)
     session.add(row)
 
 
-def unpend(session: Session, target_id: str, node: int) -> None:
-    """Take a pending link back: the tracker refused the create for certain."""
+def _sent_out(change: Change, ids: Mapping[str, int]) -> dict[str, Any]:
+    names = [name for name in change.fields if name not in ("description", BLOCKED_BY) and name in change.base]
+    sent: dict[str, Any] = {
+        "key": change.key,
+        "fields": _base_out({name: change.base[name] for name in names}, ids),
+        "before": _base_out({name: change.fields[name].before for name in names}, ids),
+    }
+    if "description" in change.fields:
+        sent["section"] = _section(change.section)
+    if BLOCKED_BY in change.fields:
+        key, added = change.dependency()
+        sent["waits"] = [*_base_out({BLOCKED_BY: (key,)}, ids)[BLOCKED_BY], added]
+    return sent
+
+
+def _sent_in(sent: Mapping[str, Any], living: Mapping[int, str]) -> Sent:
+    waits = sent.get("waits")
+    return Sent(
+        sent["key"],
+        _base_in(sent.get("fields", {}), living),
+        _base_in(sent.get("before", {}), living),
+        _section_in(sent["section"]) if "section" in sent else None,
+        (living.get(waits[0], f"#{waits[0]}"), waits[1]) if waits else None,
+    )
+
+
+def refused(session: Session, target_id: str, change: Change) -> None:
+    """The tracker refused a step's call for certain: it was never begun."""
+    row = _row(session, target_id, change.node)
+    if row is not None and row.ref_id is not None:
+        row.sent = None
+    elif row is not None and change.action == "create":
+        session.delete(row)
+
+
+def unfinished(session: Session, target_id: str, node: int) -> None:
+    """A create did not give all that was asked for: what differs is nobody's, and asked for again."""
     row = _row(session, target_id, node)
     if row is not None and row.ref_id is None:
-        session.delete(row)
+        row.base = {}
+
+
+def unsettled(session: Session, target_id: str) -> bool:
+    """Whether there are objects that a call was sent to, and nobody knows what came of it."""
+    query = select(LinkRow.id).where(
+        LinkRow.target_id == target_id, col(LinkRow.sent).is_not(None), col(LinkRow.ref_id).is_not(None)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def settle(session: Session, target_id: str, node: int, base: Fields, section: Section, ids: Mapping[str, int]) -> None:
+    """It is known what came of the last call: this is what has been applied."""
+    row = _row(session, target_id, node)
+    if row is not None:
+        row.base, row.section, row.sent = _base_out(base, ids), _section(section), None
 
 
 def forget(session: Session, target_id: str, node: int) -> None:
@@ -197,7 +253,7 @@ def bind(
         row = LinkRow(target_id=target_id, node_id=node, shape=ref.shape, family=_family(ref.shape))
     row.shape, row.family, row.ref_id = ref.shape, _family(ref.shape), ref.id
     row.number, row.global_id, row.url = ref.number, ref.global_id, ref.url
-    row.base = {**row.base, **_base_out(applied, ids)}
+    row.base, row.sent = {**row.base, **_base_out(applied, ids)}, None
     if section is not None:
         row.section = _section(section)
     session.add(row)
@@ -235,3 +291,7 @@ def _family(shape: str) -> str:
 
 def _section(section: Section) -> dict[str, Any]:
     return {"intro": section.intro, "lines": [[line.node, line.key, line.title] for line in section.lines]}
+
+
+def _section_in(stored: Mapping[str, Any]) -> Section:
+    return Section(stored.get("intro", ""), tuple(Line(*line) for line in stored.get("lines", [])))

@@ -147,7 +147,10 @@ def _target(*, index: bool = False) -> Column[str]:
 
 
 class LinkRow(SQLModel, table=True):
-    """Which object a node is in a target; `ref_id` is None while a create is pending. `base` is what was applied."""
+    """Which object a node is in a target; `ref_id` is None while a create is pending. `base` is what was applied.
+
+    `sent` is a call that was begun, until it is known what came of it.
+    """
 
     __tablename__ = "link"
     __table_args__ = (UniqueConstraint("target_id", "node_id"), UniqueConstraint("target_id", "family", "ref_id"))
@@ -162,6 +165,7 @@ class LinkRow(SQLModel, table=True):
     url: str = ""
     base: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     section: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    sent: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class MirrorRow(SQLModel, table=True):

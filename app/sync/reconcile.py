@@ -8,13 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
-
 from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, Plan, fingerprint, guard
-from app.db import journal, mirror, targets, trees
+from app.db import journal, mirror, targets
 from app.db.models import PlanRow, TargetRow
-from app.sync import compute, lease, translate
+from app.sync import compute, lease, settle
 from app.sync.context import Context, new_id
 from app.sync.run import Outcome, Runner, Stop, urgent_first
 from connectors.base import Connector, Observation, RateLimited, TrackerError
@@ -144,11 +142,13 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
     seen = observe(ctx, target.id, connector, full=True)
     holds = (None if seen.complete else compute.last_holds(target)) or connector.capabilities()
     with ctx.db.read() as session:
-        unsure = _lost_creates(session, target)
+        unsure = bool(settle.unfound(session, target))
     if unsure and seen.complete:
         ctx.sleep(LIST_LAG)
         seen = observe(ctx, target.id, connector, full=True)
     with ctx.db.write() as session:
+        if unsure and seen.complete:
+            settle.forget_unmade(session, target)
         targets.by_id(session, target.id).holds = {k: v for k, v in asdict(holds).items() if k != "pace"}
         plan, managed = compute.difference(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
         plan_id = new_id()
@@ -156,17 +156,11 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
     return Planned(plan_id, target.name, plan, managed, seen.observation.problem)
 
 
-def _lost_creates(session: Session, target: TargetRow) -> bool:
-    """Whether a create was begun whose object no list has shown yet."""
-    tree = trees.load(session, targets.slug_of(session, target))
-    links = mirror.links(session, target.id, tree)
-    seen = translate.found(mirror.observed(session, target.id), links, tree.slug)
-    marked = {key for item in seen for key in item.marks}
-    return any(link.pending and link.key not in marked for link in links)
+def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool, writing: bool = False) -> Seen:
+    """Read the tracker and keep what was found. The cursor moves only when nothing failed.
 
-
-def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool) -> Seen:
-    """Read the tracker and keep what was found. The cursor moves only when nothing failed."""
+    Unless the caller is `writing`, it has the lease and no call is under way: those that were lost are settled.
+    """
     began = ctx.now()
     with ctx.db.read() as session:
         target = targets.by_id(session, target_id)
@@ -185,6 +179,8 @@ def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool) -
             if whole:
                 target.mirrored_at = began
             targets.handle_deliveries(session, target_id, began, ctx.now())
+            if not writing:
+                settle.settle(session, target)
         else:
             target.last_error = observation.problem
             if observation.retry_after is not None:
@@ -218,7 +214,7 @@ def apply_plan(
 
     def look() -> None:
         try:
-            observe(ctx, target.id, connector, full=False)
+            observe(ctx, target.id, connector, full=False, writing=True)
         except TrackerError as error:
             _failed(ctx, target.id, error.message)
 
@@ -249,7 +245,7 @@ def _reviewed(
     with ctx.db.read() as session:
         row = journal.plan_row(session, target.id, plan_id)
         done = journal.done_before(session, plan_id)
-        unsure = _lost_creates(session, target)
+        unsure = bool(settle.unfound(session, target))
     plan = journal.plan_of(row)
     if row.checksum != plan.checksum():
         raise PlanStale(

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlmodel import Session
-
 from app.core.plan import BLOCKED_BY, PLACES, Change, Desired, Fields, Observed, Ref
 from app.db import journal, mirror, targets, trees
 from app.db.models import JournalRow, RunRow, TargetRow
@@ -92,6 +90,7 @@ class Runner:
     ids: dict[str, int] = field(init=False)
     slug: str = field(init=False)
     looked: datetime = field(init=False)
+    unsure: set[str] = field(default_factory=set)  # nodes whose last call's outcome isn't known
 
     def begin(self, plan_id: str, steps: Sequence[Change], *, max_percent: float, recreate: bool) -> str:
         """Store the run, and how it was asked for; gives its id."""
@@ -100,11 +99,7 @@ class Runner:
             self.slug = targets.slug_of(session, self.target)
             tree = trees.load(session, self.slug)
             self.ids = dict(tree.ids)
-            self.refs = {
-                f"#{link.node}" if link.archived else link.key: link.ref
-                for link in mirror.links(session, self.target.id, tree)
-                if link.ref
-            }
+            self.refs = {link.name: link.ref for link in mirror.links(session, self.target.id, tree) if link.ref}
             self.run = RunRow(
                 id=new_id(),
                 target_id=self.target.id,
@@ -145,8 +140,10 @@ class Runner:
 
     def _step(self, seq: int, change: Change) -> Outcome:
         waits = [str(value) for value in self._needs(change) if value not in self.refs]
-        if waits:
-            why = f"waits for {', '.join(waits)}, which could not be made"
+        why = f"waits for {', '.join(waits)}, which could not be made" if waits else ""
+        if change.key in self.unsure:
+            why = "the outcome of the call before is not known yet"
+        if why:
             with self.ctx.db.write() as session:
                 entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
                 journal.close_entry(session, entry, "skipped", self.ctx.now(), error=why)
@@ -154,24 +151,19 @@ class Runner:
         self._wait(next_wait(self.ctx, self.target.id, self.connector.capabilities().pace))
         with self.ctx.db.write() as session:
             entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
-            if change.action == "create":
-                self._pend(session, change, {name: f.after for name, f in change.fields.items() if name != "state"})
+            mirror.begin(session, self.target.id, change, self.ids)
         try:
             made = self._call(change)
         except TrackerError as error:
             return self._refused(change, entry, error)
         return self._bind(change, entry, made)
 
-    def _pend(self, session: Session, change: Change, sent: Fields) -> None:
-        """State is left out of what was sent: what is wanted closed is closed by a second call."""
-        mirror.pend(session, self.target.id, change.node, change.shape, change.section, sent, self.ids)
-
     @staticmethod
     def _needs(change: Change) -> list[Any]:
         """The keys of the nodes that must have an object before this step can be taken."""
         needs = [change.fields[name].after for name in PLACES if name in change.fields and change.fields[name].after]
         if BLOCKED_BY in change.fields:
-            needs += [change.key, _dependency(change)[0]]
+            needs += [change.key, change.dependency()[0]]
         return needs
 
     def _call(self, change: Change) -> Observed | None:
@@ -223,7 +215,7 @@ class Runner:
                     raise
                 return self._already_there(change, error)
         if BLOCKED_BY in change.fields:
-            key, added = _dependency(change)
+            key, added = change.dependency()
             self.connector.block(self.refs[change.key], self.refs[key], added)
             return None
         if change.ref is None:
@@ -251,7 +243,7 @@ class Runner:
             if made is not None:
                 mirror.keep(session, self.target.id, [made], full=False)
             if relation:
-                key, added = _dependency(change)
+                key, added = change.dependency()
                 mirror.relate(session, self.target.id, ref, self.refs[key], added)
             called = made is not None or relation
             request_id = self.connector.request_id if called else ""
@@ -263,12 +255,14 @@ class Runner:
         return Outcome(change.key, change.action, "done", ref.url)
 
     def _refused(self, change: Change, entry: JournalRow, error: TrackerError) -> Outcome:
-        """Close the step. A create whose answer was lost stays pending; one that was refused never happened."""
+        """Close the step. What was refused never happened; of a lost answer the next look at the object tells more."""
         with self.ctx.db.write() as session:
-            if change.action == "create" and not isinstance(error, OutcomeUnknown):
-                mirror.unpend(session, self.target.id, change.node)
-            elif change.action == "create" and isinstance(error, Unauthorized):
-                self._pend(session, change, {})  # made, but not whole: what is missing was nobody's wish
+            if not isinstance(error, OutcomeUnknown):
+                mirror.refused(session, self.target.id, change)
+            elif isinstance(error, Unauthorized):
+                mirror.unfinished(session, self.target.id, change.node)
+            else:
+                self.unsure.add(change.key)
             journal.close_entry(
                 session, entry, "failed", self.ctx.now(), error=error.message, request_id=error.request_id
             )
@@ -288,11 +282,3 @@ class Runner:
             self.run.resume_at = self._later(HANDED_OVER)
         self.run.state, self.run.error, self.run.finished_at = state, error, self.ctx.now()
         self._count(outcomes)
-
-
-def _dependency(change: Change) -> tuple[str, bool]:
-    """(the node that this step says is waited for, whether it is rather than no longer)."""
-    field = change.fields[BLOCKED_BY]
-    before, after = (set(value) if isinstance(value, tuple) else set() for value in (field.before, field.after))
-    (key,) = before ^ after
-    return key, key in after

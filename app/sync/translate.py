@@ -16,13 +16,23 @@ Identity = tuple[str, str]
 
 
 def found(observed: Sequence[Observed], links: Iterable[Link], slug: str) -> list[Found]:
-    """Every observed object with its fields by name and its places as node keys ("#12" where it is no node's)."""
-    marks = {item.ref.identity: body.marks(item.description, slug) for item in observed}
+    """Every observed object with its fields by name and its places as node keys ("#12" where it is no node's).
+
+    A marker that a create gave its object, whose answer was lost, names that node, whatever key it has by now.
+    """
+    links = list(links)
+    begun = {link.sent.key: link.name for link in links if link.pending and link.sent}
+    marks = {item.ref.identity: _marks(item.description, slug, begun) for item in observed}
     names = names_of(observed, links, {identity: keys for identity, (keys, _) in marks.items()})
     return [
         Found(item.ref, _fields(item, names), marks[item.ref.identity][0], marks[item.ref.identity][1])
         for item in observed
     ]
+
+
+def _marks(description: str, slug: str, begun: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    keys, foreign = body.marks(description, slug)
+    return tuple(begun.get(key, key) for key in keys), foreign
 
 
 def names_of(
@@ -32,7 +42,7 @@ def names_of(
 
     A removed node is "#" and its id, as in a link's base: its key may be another node's by now.
     """
-    names = {link.ref.identity: f"#{link.node}" if link.archived else link.key for link in links if link.ref}
+    names = {link.ref.identity: link.name for link in links if link.ref}
     taken = {(identity[0], key) for identity, key in names.items()}
     count = Counter((item.ref.identity[0], key) for item in observed for key in marks[item.ref.identity])
     for item in observed:

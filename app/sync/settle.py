@@ -1,0 +1,51 @@
+"""Calls whose answer was lost: what came of them is told by the objects, when the tracker is read again.
+
+A change of an object that is there is settled at once: each of its fields was written, or was not. A create is found by
+its marker when the next plan is made; one that can't be found is made then, unless the roadmap has dropped its node.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from app.core.diff import settled
+from app.core.plan import Link
+from app.db import mirror, targets, trees
+from app.db.models import TargetRow
+from app.sync import translate
+from mappings import body
+
+
+def settle(session: Session, target: TargetRow) -> None:
+    """Take what the mirror holds for what came of each change. To be called when no call is under way."""
+    if not mirror.unsettled(session, target.id):
+        return
+    tree = trees.load(session, targets.slug_of(session, target))
+    links = mirror.links(session, target.id, tree)
+    observed = mirror.observed(session, target.id)
+    now = {item.ref.identity: item.fields for item in translate.found(observed, links, tree.slug)}
+    for link in links:
+        fields = now.get(link.ref.identity) if link.ref and link.sent else None
+        if fields is None or link.sent is None:
+            continue
+        sections = (link.section, link.sent.section or link.section)
+        section = body.written(str(fields["description"]), tree.slug, *sections)
+        mirror.settle(session, target.id, link.node, settled(link.base, link.sent, fields), section, tree.ids)
+
+
+def unfound(session: Session, target: TargetRow) -> list[Link]:
+    """Creates that were begun and whose objects no list has shown yet."""
+    tree = trees.load(session, targets.slug_of(session, target))
+    links = mirror.links(session, target.id, tree)
+    if not any(link.pending for link in links):
+        return []
+    found = translate.found(mirror.observed(session, target.id), links, tree.slug)
+    marked = {key for item in found for key in item.marks}
+    return [link for link in links if link.pending and link.name not in marked]
+
+
+def forget_unmade(session: Session, target: TargetRow) -> None:
+    """What no list shows, and the roadmap has dropped since, isn't looked for again."""
+    for link in unfound(session, target):
+        if link.archived:
+            mirror.forget(session, target.id, link.node)
