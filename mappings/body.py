@@ -35,6 +35,17 @@ MARKER = re.compile(r"<!-- milepost:([a-z0-9][a-z0-9-]*)/(\S+) -->")
 _BOX = re.compile(r"^\s*[-*+] \[([ xX])\]\s+(.*?)\s*$")
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """How a step's line stands, or stood: its tick, and the issue ("#45") that people made of it."""
+
+    ticked: bool
+    issue: str = ""
+
+
+NOWHERE: Mapping[int, Stood] = {}
+
+
 def marker(slug: str, key: str) -> str:
     """The identity marker, the last line of a managed section."""
     return f"<!-- milepost:{slug}/{key} -->"
@@ -241,7 +252,7 @@ def _steps(boxes: Sequence[_Box], base: Section, want: Section) -> dict[int, Lin
     """
     if not boxes:
         return {}
-    written = want.lines if base == Section() else base.lines
+    written = want.lines if base.says(Section()) else base.lines
     found: dict[int, Line] = {}
     taken: set[int] = set()
 
@@ -312,6 +323,13 @@ def issues(description: str, slug: str, base: Section, titles: Titles) -> dict[i
     return _read_inside(split.inside, base, base, titles).issues if split else {}
 
 
+def standing(description: str, slug: str, base: Section, titles: Titles = NO_TITLES) -> dict[int, Stood]:
+    """Node id -> how it stands, for each step line in the managed section."""
+    split = _split(_unix(description), slug, "", base, base)
+    found = _read_inside(split.inside, base, base, titles) if split else _Inside()
+    return {node: Stood(ticked, found.issues.get(node, "")) for node, ticked in found.ticks.items()}
+
+
 def _unix(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -324,12 +342,13 @@ def merge(
     base: Section,
     declared: Mapping[int, bool],
     titles: Titles = NO_TITLES,
+    stood: Mapping[int, Stood] = NOWHERE,
 ) -> str:
     """The whole text that an object should have: people's words kept, ours as wanted, ticks as they stand.
 
     `description` is what the tracker holds now ("" for a new object), `base` what was last written. `declared` gives
-    the tick of a step that has none yet. Lines that became issues (`titles`, by "#45") stay as people left them. Text
-    without a managed section gets one at its end.
+    the tick of a step that has none yet, `stood` how its line stood in another text, or here once. Lines that became
+    issues (`titles`, by "#45") stay as people left them. Text without a managed section gets one at its end.
     """
     text = _unix(description)
     split = _split(text, slug, key, base, want) if text.strip() else None
@@ -338,7 +357,14 @@ def merge(
     lines = [BEGIN]
     if want.intro:
         lines += [*want.intro.split("\n"), ""]
-    lines += _checklist(want, _read_inside(split.inside, base, want, titles), declared)
+    inside = _read_inside(split.inside, base, want, titles)
+    for line in want.lines if stood else ():
+        if line.node in stood and line.node not in inside.ticks:
+            inside.ticks[line.node] = stood[line.node].ticked
+            box = _Box.read(f"- [ ] {stood[line.node].issue}", 0, titles)
+            if box and box.issue and _steps([box], want, want) == {0: line}:  # it still has the step's words
+                inside.issues[line.node] = box.issue
+    lines += _checklist(want, inside, declared)
     whole = split.before + "\n".join([*lines, marker(slug, key)]) + split.after
     return whole.replace("\n", "\r\n") if "\r\n" in description else whole
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Protocol
 
-from app.core.plan import BLOCKED_BY, Degraded, Desired, Line, Section, Shape, Value
+from app.core.plan import BLOCKED_BY, Degraded, Desired, Left, Line, Section, Shape, Value
 from app.core.tree import Milestone, Programme, Step, Task, kind_of
 from mappings import body
 from mappings.harmless import harmless
@@ -70,6 +70,8 @@ class _Builder:
     current: Mapping[int, Current]
     titles: body.Titles
     tasks: Mapping[str, tuple[str, ...]]  # key of a node -> the tasks that stand for it in this target
+    stood: Mapping[int, body.Stood] = field(default_factory=dict)
+    order: int = 0
     desired: list[Desired] = field(default_factory=list)
     degraded: list[Degraded] = field(default_factory=list)
 
@@ -108,7 +110,8 @@ class _Builder:
                 "milestone": milestone.key,
                 "parent": task.key,
             }
-            if step.done and self.unmade(step):
+            stood = self.stood.get(self.ids[step.key])
+            if (stood.ticked if stood else step.done) and self.unmade(step):
                 child["state"] = "closed"
             self.add(step, "child", child, Section(self.words(step.detail)))
 
@@ -191,15 +194,32 @@ class _Builder:
     ) -> None:
         number = self.ids[node.key]
         now = self.current.get(number, Current(""))
-        text = body.merge(now.description, self.slug, node.key, section, now.section, declared or {}, self.titles)
+        section = replace(section, left=self.left(now, section), order=self.order)
+
+        def merged() -> str:
+            known = (declared or {}, self.titles, self.stood)
+            return body.merge(now.description, self.slug, node.key, section, now.section, *known)
+
+        text = merged()
         over = len(text) - self.holds.description_max
         if over > 0:
             section = replace(section, intro=_shortened(section.intro, len(section.intro) - over - len(CUT)))
-            text = body.merge(now.description, self.slug, node.key, section, now.section, declared or {}, self.titles)
+            text = merged()
             reason = f"one text holds {self.holds.description_max:,} characters"
             self.degraded.append(Degraded(node.key, "its whole text", "the beginning of it", reason))
         ordered = {"title": fields.pop("title"), "description": text, **fields}
         self.desired.append(Desired(number, node.key, kind_of(node), shape, ordered, section))
+
+    def left(self, now: Current, section: Section) -> tuple[Left, ...]:
+        """How the lines stand that were in this text until now, and those that left it earlier."""
+        here = {line.node for line in section.lines}
+        gone = {line.node for line in now.section.lines} - here
+        kept = tuple(one for one in now.section.left if one.node not in here | gone)
+        if not gone:
+            return kept
+        stood = body.standing(now.description, self.slug, now.section, self.titles)
+        lost = [node for node in stood if node in gone]
+        return kept + tuple(Left(node, stood[node].ticked, stood[node].issue, self.order) for node in lost)
 
     def words(self, text: str) -> str:
         return harmless(text.strip("\n"), mentions=self.profile.mentions)
@@ -239,13 +259,16 @@ def build(
     holds: Holds,
     current: Mapping[int, Current],
     titles: body.Titles = body.NO_TITLES,
+    stood: Mapping[int, body.Stood] = body.NOWHERE,
+    order: int = 0,
 ) -> tuple[list[Desired], list[Degraded]]:
     """The desired objects of the milestones `selected` (by key), parents before children, and what had to give way.
 
     `ids` maps every node's key to its id, `current` the ids of nodes that have an object to what it holds. `titles` are
-    those of the target's issues by their references ("#45"): lines that people turned into issues stay so.
+    those of the target's issues by their references ("#45"): lines that people turned into issues stay so. `stood`
+    says how steps' lines stand, or stood last, in texts that are no longer theirs. `order` goes into the sections.
     """
-    builder = _Builder(ids, slug, profile, holds, current, titles, _tasks(programme, selected))
+    builder = _Builder(ids, slug, profile, holds, current, titles, _tasks(programme, selected), stood, order)
     for milestone in programme.milestones:
         if milestone.key in selected:
             builder.milestone(milestone)

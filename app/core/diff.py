@@ -8,8 +8,10 @@ from typing import Literal
 
 from app.core.plan import (
     BLOCKED_BY,
+    CLOSED_AT,
     PLACES,
     Action,
+    Agreed,
     Change,
     Degraded,
     Desired,
@@ -48,11 +50,14 @@ def diff(
 
 @dataclass(slots=True)
 class _Verdict:
-    """For one object: fields to write, fields to ask about, and the names of all that are left as they are."""
+    """For one object: fields to write, fields to ask about, the names of all that are left as they are, and fields
+    that both sides have come to say alike.
+    """
 
     write: dict[str, FieldChange] = field(default_factory=dict)
     asked: dict[str, FieldChange] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    agreed: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class _Differ:
     recreate: bool
     changes: list[Change] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
+    agreed: list[Agreed] = field(default_factory=list)
     unchanged: int = 0
     held: set[str] = field(default_factory=set)  # nodes that have no object and get none by this plan
     remade: set[str] = field(default_factory=set)
@@ -104,7 +110,9 @@ class _Differ:
             else:
                 made = marked.get((link.kind == "milestone", link.name), [])
                 self._removed(link, made[0] if len(made) == 1 else None)
-        return Plan(tuple(self.changes), self.unchanged, tuple(self.drift), tuple(degraded), self.complete)
+        return Plan(
+            tuple(self.changes), self.unchanged, tuple(self.drift), tuple(degraded), self.complete, tuple(self.agreed)
+        )
 
     def _tell(
         self,
@@ -137,10 +145,15 @@ class _Differ:
             self.unchanged += 1
             return
         back = link.base.get("state") == "not_planned"  # it was removed, and has come back
+        back = back and (item.fields["state"] == "open" or _our_close(link.base, item))
         if back and "state" not in want.fields:
             want = replace(want, fields={**want.fields, "state": "open"})
         self.waits.append((want, item, link.base))
         verdict = self._fields(want, item, link.base, ours=False)
+        said = same("description", want.fields.get("description"), item.fields.get("description"))
+        section = want.section if said and not want.section.says(link.section) else None
+        if self.complete and (verdict.agreed or section):
+            self.agreed.append(Agreed(want.node, verdict.agreed, section))
         if verdict.asked:
             self._tell("conflict", want, f"both sides changed: {_and(verdict.asked)}", item.ref, verdict.asked)
         if verdict.write:
@@ -260,12 +273,14 @@ class _Differ:
             if same(name, before, after):
                 if name == "state" and before != "open" and not (ours or same(name, base.get(name, "open"), before)):
                     verdict.kept.add(name)
+                elif name in base and name not in ("state", "description") and not same(name, base[name], value):
+                    verdict.agreed[name] = value
                 continue
             if name in PLACES and after in self.held:
                 verdict.kept.add(name)
                 continue
             back = name in PLACES and after in self.remade and before is None
-            word, reason = ("write", "") if back else self._word(name, after, before, base, ours)
+            word, reason = ("write", "") if back else self._word(name, after, item, base, ours)
             if word == "write":
                 verdict.write[name] = FieldChange(before, after)
                 continue
@@ -278,14 +293,17 @@ class _Differ:
         return verdict
 
     def _word(
-        self, name: str, want: Value, observed: Value, base: Fields, ours: bool
+        self, name: str, want: Value, item: Found, base: Fields, ours: bool
     ) -> tuple[Literal["write", "keep", "ask"], str]:
+        observed = item.fields.get(name)
         owner = self.policy.owners.get(name, "tracker")
         if name == "description" or (name == "labels" and name in base):  # what is wanted holds people's part already
             return "write", ""
         if name == "state" and want != "open" and not self.complete:
             return "keep", "the tracker could not be read whole: nothing is closed"
         untouched = same(name, base[name], observed) if name in base else ours or observed in (None, "", ())
+        if name == "state" and observed != "open":
+            untouched = untouched and _our_close(base, item)
         if untouched:
             return "write", ""
         why = "adopted: the tracker's value stands"
@@ -328,6 +346,12 @@ class _Differ:
 
 def _keys(value: Value) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
+
+
+def _our_close(base: Fields, item: Found) -> bool:
+    """Whether a closed object may be closed by us: not where people have reopened and closed it since."""
+    now = item.fields.get(CLOSED_AT)
+    return base.get(CLOSED_AT, now) == now
 
 
 def _labels(want: Value, observed: Value, base: Value) -> Value:

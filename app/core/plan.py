@@ -83,11 +83,34 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """How a step's line stood in a text when it was taken out there: its tick, and the issue ("#45") it had become.
+
+    `order` is that of the section which no longer has it.
+    """
+
+    node: int
+    ticked: bool
+    issue: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """What was last written into an object's managed section: the words above the checklist, and its lines."""
+    """What was last written into an object's managed section: the words above the checklist, and its lines.
+
+    `left` are lines that were there before: where the step goes, or when it comes back, it is as people left it.
+    `order` rises from one writing to the next, so that the last word on a step can be told.
+    """
 
     intro: str = ""
     lines: tuple[Line, ...] = ()
+    left: tuple[Left, ...] = ()
+    order: int = 0
+
+    def says(self, other: Section) -> bool:
+        """Whether the two stand for the same text."""
+        return (self.intro, self.lines) == (other.intro, other.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +198,9 @@ BLOCKED_BY = "blocked_by"
 after what it is between was made.
 """
 
+CLOSED_AT = "closed_at"
+"""When an object was closed, as text; in a base: by us. "" there: it was reopened since, and no close of it is ours."""
+
 WRITING: frozenset[Action] = frozenset({"create", "update", "close", "reopen", "adopt"})
 
 
@@ -224,9 +250,21 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the roadmap and the tracker say alike, and the base doesn't yet: it is to be taken for applied.
+
+    People did the same before Milepost, or an answer was lost. `section` is None where the text is no part of it.
+    """
+
+    node: int
+    fields: Fields
+    section: Section | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A reviewed difference. `complete` is false when the tracker could not be read whole: then nothing is created,
-    closed or called missing.
+    closed or called missing. `agreed` is for whoever keeps the base: nothing is to be written for it.
     """
 
     changes: tuple[Change, ...]
@@ -234,6 +272,7 @@ class Plan:
     drift: tuple[Drift, ...] = ()
     degraded: tuple[Degraded, ...] = ()
     complete: bool = True
+    agreed: tuple[Agreed, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """Counts by action, every action named, and `unchanged`."""
@@ -279,7 +318,8 @@ def plain(value: Value) -> str | bool | list[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An observed object in the tree's words: its fields by name, `milestone` and `parent` as node keys.
+    """An observed object in the tree's words: its fields by name, `milestone` and `parent` as node keys. `closed_at`
+    among them is when it was closed, as text.
 
     `marks` are the node keys that this programme's markers in its description name; `foreign` is true where another
     programme's marker stands there.

@@ -9,7 +9,23 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 from sqlmodel import Session, col, select
 
-from app.core.plan import BLOCKED_BY, PLACES, Change, Fields, Line, Link, Observed, Ref, Section, Sent, Value, plain
+from app.core.plan import (
+    BLOCKED_BY,
+    CLOSED_AT,
+    PLACES,
+    Agreed,
+    Change,
+    Fields,
+    Left,
+    Line,
+    Link,
+    Observed,
+    Ref,
+    Section,
+    Sent,
+    Value,
+    plain,
+)
 from app.db.models import LinkRow, MirrorRow
 from app.db.trees import Tree
 
@@ -55,6 +71,22 @@ def _observed(row: Any) -> Observed:
     )
 
 
+def copies(session: Session, target_id: str) -> set[tuple[str, str]]:
+    """Identities of people's copies of managed objects, as far as they were told by `note_copies`."""
+    table = MirrorRow.__table__  # type: ignore[attr-defined]
+    query = select(table.c.family, table.c.ref_id).where(table.c.target_id == target_id, table.c.copied.is_(True))
+    return {(row.family, row.ref_id) for row in session.connection().execute(query)}
+
+
+def note_copies(session: Session, target_id: str, found: Collection[tuple[str, str]]) -> None:
+    """Remember that these objects carry a managed one's marker: the key in it may be another node's one day."""
+    for family, ref_id in found:
+        query = update(MirrorRow).where(
+            col(MirrorRow.target_id) == target_id, col(MirrorRow.family) == family, col(MirrorRow.ref_id) == ref_id
+        )
+        session.execute(query.values(copied=True))
+
+
 def keep(session: Session, target_id: str, objects: Collection[Observed], *, full: bool) -> int:
     """Take in what a read found; with `full`, what is absent is forgotten. Gives how many objects changed."""
     rows = _rows(session, target_id, None if full else {item.ref.id for item in objects})
@@ -68,10 +100,24 @@ def keep(session: Session, target_id: str, objects: Collection[Observed], *, ful
         session.execute(insert(MirrorRow), news)
     if olds:
         session.execute(update(MirrorRow), olds)
+    _reopened(session, target_id, [i for i in changed if i.state == "open" and i.ref.identity in before])
     gone = [ids[key] for key in before if full and key not in now]
     for start in range(0, len(gone), CHUNK):
         session.execute(delete(MirrorRow).where(col(MirrorRow.id).in_(gone[start : start + CHUNK])))
     return len(changed) + len(gone)
+
+
+def _reopened(session: Session, target_id: str, items: Iterable[Observed]) -> None:
+    """What people reopened: our close of it is over, and one that follows isn't ours."""
+    for item in items:
+        family, ref_id = item.ref.identity
+        query = select(LinkRow).where(
+            LinkRow.target_id == target_id, LinkRow.family == family, LinkRow.ref_id == ref_id
+        )
+        for row in session.exec(query):
+            if row.base.get("state", "open") != "open":
+                row.base = {**row.base, CLOSED_AT: ""}
+                session.add(row)
 
 
 def _values(target_id: str, item: Observed) -> dict[str, Any]:
@@ -216,6 +262,12 @@ def unfinished(session: Session, target_id: str, node: int) -> None:
         row.base = {}
 
 
+def pending(session: Session, target_id: str) -> bool:
+    """Whether there are creates whose outcome isn't known."""
+    query = select(LinkRow.id).where(LinkRow.target_id == target_id, col(LinkRow.ref_id).is_(None))
+    return session.exec(query.limit(1)).first() is not None
+
+
 def unsettled(session: Session, target_id: str) -> bool:
     """Whether there are objects that a call was sent to, and nobody knows what came of it."""
     query = select(LinkRow.id).where(
@@ -267,6 +319,16 @@ def rebase(session: Session, target_id: str, node: int, fields: Fields, ids: Map
         session.add(row)
 
 
+def agree(session: Session, target_id: str, agreed: Agreed, ids: Mapping[str, int]) -> None:
+    """Take for applied what both sides say alike."""
+    row = _row(session, target_id, agreed.node)
+    if row is not None and row.ref_id is not None:
+        row.base = {**row.base, **_base_out(agreed.fields, ids)}
+        if agreed.section is not None:
+            row.section = _section(agreed.section)
+        session.add(row)
+
+
 def relate(session: Session, target_id: str, ref: Ref, by: Ref, blocked: bool) -> None:
     """Keep what was just said to the tracker: that an object waits for another, or no longer does."""
     family, ref_id = ref.identity
@@ -290,8 +352,15 @@ def _family(shape: str) -> str:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    return {"intro": section.intro, "lines": [[line.node, line.key, line.title] for line in section.lines]}
+    return {
+        "intro": section.intro,
+        "lines": [[line.node, line.key, line.title] for line in section.lines],
+        "left": [[one.node, one.ticked, one.issue, one.order] for one in section.left],
+        "order": section.order,
+    }
 
 
 def _section_in(stored: Mapping[str, Any]) -> Section:
-    return Section(stored.get("intro", ""), tuple(Line(*line) for line in stored.get("lines", [])))
+    lines = tuple(Line(*line) for line in stored.get("lines", []))
+    left = tuple(Left(*one) for one in stored.get("left", []))
+    return Section(stored.get("intro", ""), lines, left, stored.get("order", 0))

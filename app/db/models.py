@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, ForeignKey, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
@@ -194,6 +208,7 @@ class MirrorRow(SQLModel, table=True):
     blocked_by: list[str] = Field(default_factory=list, sa_column=_json())
     updated_at: datetime | None = Field(default=None, sa_column=_time())
     closed_at: datetime | None = Field(default=None, sa_column=_time())
+    copied: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class PlanRow(SQLModel, table=True):

@@ -150,7 +150,9 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
         if unsure and seen.complete:
             settle.forget_unmade(session, target)
         targets.by_id(session, target.id).holds = {k: v for k, v in asdict(holds).items() if k != "pace"}
+        compute.note_copies(session, target)
         plan, managed = compute.difference(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
+        compute.agree(session, target, plan)
         plan_id = new_id()
         journal.keep_plan(session, plan_id, target.id, plan, adopt=adopt, recreate=recreate, now=ctx.now())
     return Planned(plan_id, target.name, plan, managed, seen.observation.problem)

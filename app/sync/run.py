@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from app.core.plan import BLOCKED_BY, PLACES, Change, Desired, Fields, Observed, Ref
+from app.core.plan import BLOCKED_BY, CLOSED_AT, PLACES, Change, Desired, Fields, Observed, Ref
 from app.db import journal, mirror, targets, trees
 from app.db.models import JournalRow, RunRow, TargetRow
+from app.sync import translate
 from app.sync.context import Context, new_id
 from app.sync.lease import Lease
 from app.sync.pacing import next_wait
@@ -235,11 +236,14 @@ class Runner:
         if ref is None:
             raise AssertionError("a create gives its object")
         section = None if relation else change.section
+        base = change.base
+        if made is not None and made.state == "closed" and "state" in change.fields:
+            base = {**base, CLOSED_AT: translate.closed_at(made)}
         with self.ctx.db.write() as session:
             if change.forget:
                 mirror.forget(session, self.target.id, change.node)
             else:
-                mirror.bind(session, self.target.id, change.node, ref, change.base, section, self.ids)
+                mirror.bind(session, self.target.id, change.node, ref, base, section, self.ids)
             if made is not None:
                 mirror.keep(session, self.target.id, [made], full=False)
             if relation:

@@ -10,9 +10,9 @@ from sqlmodel import Session
 
 from app.core.diff import settled
 from app.core.plan import Link
-from app.db import mirror, targets, trees
+from app.db import mirror
 from app.db.models import TargetRow
-from app.sync import translate
+from app.sync.compute import known
 from mappings import body
 
 
@@ -20,10 +20,8 @@ def settle(session: Session, target: TargetRow) -> None:
     """Take what the mirror holds for what came of each change. To be called when no call is under way."""
     if not mirror.unsettled(session, target.id):
         return
-    tree = trees.load(session, targets.slug_of(session, target))
-    links = mirror.links(session, target.id, tree)
-    observed = mirror.observed(session, target.id)
-    now = {item.ref.identity: item.fields for item in translate.found(observed, links, tree.slug)}
+    tree, links, _, found = known(session, target)
+    now = {item.ref.identity: item.fields for item in found}
     for link in links:
         fields = now.get(link.ref.identity) if link.ref and link.sent else None
         if fields is None or link.sent is None:
@@ -35,11 +33,9 @@ def settle(session: Session, target: TargetRow) -> None:
 
 def unfound(session: Session, target: TargetRow) -> list[Link]:
     """Creates that were begun and whose objects no list has shown yet."""
-    tree = trees.load(session, targets.slug_of(session, target))
-    links = mirror.links(session, target.id, tree)
-    if not any(link.pending for link in links):
+    if not mirror.pending(session, target.id):
         return []
-    found = translate.found(mirror.observed(session, target.id), links, tree.slug)
+    _, links, _, found = known(session, target)
     marked = {key for item in found for key in item.marks}
     return [link for link in links if link.pending and link.name not in marked]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.plan import Fields, Found, Link, Observed, Ref
+from app.core.plan import CLOSED_AT, Fields, Found, Link, Observed, Ref
 from app.core.progress import State, Unit
 from app.core.tree import Programme
 from app.db.trees import Tree
@@ -15,14 +15,22 @@ from mappings import body
 Identity = tuple[str, str]
 
 
-def found(observed: Sequence[Observed], links: Iterable[Link], slug: str) -> list[Found]:
+def found(
+    observed: Sequence[Observed], links: Sequence[Link], slug: str, known_copies: Collection[Identity] = ()
+) -> list[Found]:
     """Every observed object with its fields by name and its places as node keys ("#12" where it is no node's).
 
-    A marker that a create gave its object, whose answer was lost, names that node, whatever key it has by now.
+    What a create made whose answer was lost is its node's by the key that it was marked with, whatever has that key
+    today. People's copies of managed objects (those known, and those seen here) count as marked for somebody else.
     """
-    links = list(links)
+    marks = _marks(observed, slug)
+    for identity in {*known_copies, *_copied(marks, links)} & marks.keys():
+        if marks[identity][0]:
+            marks[identity] = (), True
     begun = {link.sent.key: link.name for link in links if link.pending and link.sent}
-    marks = {item.ref.identity: _marks(item.description, slug, begun) for item in observed}
+    for identity in marks.keys() - {link.ref.identity for link in links if link.ref} if begun else ():
+        keys, foreign = marks[identity]
+        marks[identity] = tuple(begun.get(key, key) for key in keys), foreign
     names = names_of(observed, links, {identity: keys for identity, (keys, _) in marks.items()})
     return [
         Found(item.ref, _fields(item, names), marks[item.ref.identity][0], marks[item.ref.identity][1])
@@ -30,9 +38,23 @@ def found(observed: Sequence[Observed], links: Iterable[Link], slug: str) -> lis
     ]
 
 
-def _marks(description: str, slug: str, begun: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
-    keys, foreign = body.marks(description, slug)
-    return tuple(begun.get(key, key) for key in keys), foreign
+Marks = dict[Identity, tuple[tuple[str, ...], bool]]
+"""Which keys the markers of each object name, and whether another programme's is among them."""
+
+
+def _marks(observed: Iterable[Observed], slug: str) -> Marks:
+    return {item.ref.identity: body.marks(item.description, slug) for item in observed}
+
+
+def copies(observed: Iterable[Observed], links: Iterable[Link], slug: str) -> set[Identity]:
+    """The objects that carry the marker of one that is a node's, and are none: people copied its text."""
+    return _copied(_marks(observed, slug), links)
+
+
+def _copied(marks: Marks, links: Iterable[Link]) -> set[Identity]:
+    linked = {link.ref.identity for link in links if link.ref}
+    ours = {(identity[0], key) for identity in marks.keys() & linked for key in marks[identity][0]}
+    return {i for i, (keys, _) in marks.items() if i not in linked and any((i[0], key) in ours for key in keys)}
 
 
 def names_of(
@@ -68,7 +90,13 @@ def _fields(item: Observed, names: Mapping[Identity, str]) -> Fields:
         "due": item.due,
         "blocked_by": tuple(names.get(("item", one), f"#{one}") for one in item.blocked_by),
         "state": item.state,
+        CLOSED_AT: closed_at(item),
     }
+
+
+def closed_at(item: Observed) -> str | None:
+    """When it was closed, by the second: not every answer of a tracker is more exact. None where it isn't told."""
+    return item.closed_at.replace(microsecond=0).isoformat() if item.closed_at else None
 
 
 def titles(observed: Iterable[Observed]) -> dict[str, str]:

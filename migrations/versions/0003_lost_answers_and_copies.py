@@ -1,4 +1,4 @@
-"""Calls that were begun, with what they ask for, until it is known what came of them"""
+"""Calls that were begun, until it is known what came of them; which objects are people's copies"""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("link") as link:
         link.add_column(sa.Column("sent", sa.JSON(), nullable=True))
+    with op.batch_alter_table("mirror") as mirror:
+        mirror.add_column(sa.Column("copied", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("mirror") as mirror:
+        mirror.drop_column("copied")
     with op.batch_alter_table("link") as link:
         link.drop_column("sent")
