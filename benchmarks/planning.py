@@ -34,7 +34,7 @@ def plan(case: Case, ids: dict[str, int]) -> Plan:
     """What `compute.difference` does once the rows are read."""
     observed, links = list(case.observed), list(case.links)
     mapping = profile.load(PROFILE)
-    found = translate.found(observed, links, SLUG)
+    found = translate.found(observed, links, translate.marks(observed, SLUG))
     there = generated.identities(observed)
     current = {
         link.node: desired.Current(there[link.ref.identity].description, link.section) for link in links if link.ref

@@ -120,6 +120,7 @@ def _lengthen(ctx: Context) -> None:
 def _plan(ctx: Context) -> None:
     with ctx.db.read() as session:
         target = targets.get(session, NAME)
-        plan, managed = compute.difference(session, target, LIMITS, True, adopt=False, recreate=False)
+        known = compute.known(session, target)
+    plan, managed = compute.difference(known, target.profile, LIMITS, True, adopt=False, recreate=False)
     if plan.changes or not managed:
         raise RuntimeError(f"{len(plan.changes)} changes planned where nothing changed")

@@ -25,30 +25,36 @@ def last_holds(target: TargetRow) -> Capabilities | None:
 
 
 class Known(NamedTuple):
-    """What is known of a target: the tree, which objects its nodes are, the objects as last seen, and in its words."""
+    """What is known of a target: the tree and the milestones that go there (by key), which objects its nodes are, the
+    objects as last seen, the same in the tree's words, and which of them are people's copies of managed ones.
+    """
 
     tree: trees.Tree
+    selected: list[str]
     links: list[Link]
     observed: list[Observed]
     found: list[Found]
+    copies: set[tuple[str, str]]
 
 
 def known(session: Session, target: TargetRow) -> Known:
     """Everything that is stored of a target. Asks the tracker nothing."""
     tree = trees.load(session, targets.slug_of(session, target))
+    chosen = set(targets.selection(session, tree.id)[target.id])
+    selected = [key for key in tree.milestone_keys() if tree.ids[key] in chosen]
     links = mirror.links(session, target.id, tree)
     observed = mirror.observed(session, target.id)
-    return Known(tree, links, observed, translate.found(observed, links, tree.slug, mirror.copies(session, target.id)))
+    marks = translate.marks(observed, tree.slug)
+    copies = mirror.copies(session, target.id) | translate.copies(marks, links)
+    return Known(tree, selected, links, observed, translate.found(observed, links, marks, copies), copies)
 
 
 def difference(
-    session: Session, target: TargetRow, holds: Capabilities, complete: bool, *, adopt: bool, recreate: bool
+    known: Known, profile_name: str, holds: Capabilities, complete: bool, *, adopt: bool, recreate: bool
 ) -> tuple[Plan, int]:
-    """(the plan from what the mirror holds, how many objects are managed). Asks the tracker nothing."""
-    tree, links, observed, found = known(session, target)
-    chosen = set(targets.selection(session, tree.id)[target.id])
-    selected = [key for key in tree.milestone_keys() if tree.ids[key] in chosen]
-    mapping = profile.load(target.profile)
+    """(the plan that follows from what is known, how many objects are managed)."""
+    tree, selected, links, observed, found, _ = known
+    mapping = profile.load(profile_name)
     current = _current(observed, links, found, tree)
     titles = translate.titles(observed)
     stood = _stood(observed, links, tree, titles, of_all="child" in mapping.step.shapes)
@@ -112,18 +118,14 @@ def _current(
     return current
 
 
-def note_copies(session: Session, target: TargetRow) -> None:
-    """Remember which objects people have copied from managed ones, by what the mirror holds."""
-    tree, links, observed, _ = known(session, target)
-    mirror.note_copies(session, target.id, translate.copies(observed, links, tree.slug))
+def keep(session: Session, target: TargetRow, known: Known, plan: Plan) -> None:
+    """Keep what a plan has come upon: people's copies, and what the roadmap and the tracker say alike by now.
 
-
-def agree(session: Session, target: TargetRow, plan: Plan) -> None:
-    """Take what the roadmap and the tracker say alike for applied: the next change of either is told by it."""
-    if plan.agreed:
-        ids = trees.load(session, targets.slug_of(session, target)).ids
-        for agreed in plan.agreed:
-            mirror.agree(session, target.id, agreed, ids)
+    The first count as nobody's whatever key their markers name one day; the second is taken for applied.
+    """
+    mirror.note_copies(session, target.id, known.copies)
+    for agreed in plan.agreed:
+        mirror.agree(session, target.id, agreed, known.tree.ids)
 
 
 def _stood(
@@ -156,6 +158,7 @@ def _stood(
 
 def undo(session: Session, target: TargetRow, run_id: str) -> tuple[Plan, int]:
     """(the plan that takes a run back, how many objects are managed). Raises RunUnknown."""
-    tree, links, _, found = known(session, target)
-    plan = reverse(journal.written(session, run_id), found, links, partial(body.unmarked, slug=tree.slug))
-    return plan, sum(1 for link in links if link.ref)
+    now = known(session, target)
+    unmarked = partial(body.unmarked, slug=now.tree.slug)
+    plan = reverse(journal.written(session, run_id), now.found, now.links, unmarked)
+    return plan, sum(1 for link in now.links if link.ref)

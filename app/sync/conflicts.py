@@ -65,7 +65,8 @@ def listed(ctx: Context, name: str) -> list[Conflict]:
         holds = compute.last_holds(target)
         if holds is None:
             return []
-        plan, _ = compute.difference(session, target, holds, True, adopt=False, recreate=False)
+        known = compute.known(session, target)
+    plan, _ = compute.difference(known, target.profile, holds, True, adopt=False, recreate=False)
     return [one for change in plan.changes if change.action == "conflict" for one in _of(target, change)]
 
 

@@ -150,9 +150,9 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
         if unsure and seen.complete:
             settle.forget_unmade(session, target)
         targets.by_id(session, target.id).holds = {k: v for k, v in asdict(holds).items() if k != "pace"}
-        compute.note_copies(session, target)
-        plan, managed = compute.difference(session, target, holds, seen.complete, adopt=adopt, recreate=recreate)
-        compute.agree(session, target, plan)
+        known = compute.known(session, target)
+        plan, managed = compute.difference(known, target.profile, holds, seen.complete, adopt=adopt, recreate=recreate)
+        compute.keep(session, target, known, plan)
         plan_id = new_id()
         journal.keep_plan(session, plan_id, target.id, plan, adopt=adopt, recreate=recreate, now=ctx.now())
     return Planned(plan_id, target.name, plan, managed, seen.observation.problem)
@@ -267,12 +267,13 @@ def _reviewed(
         if row.undoes is not None:
             fresh, managed = compute.undo(session, target, row.undoes)
         else:
+            known, profile = compute.known(session, target), target.profile
             fresh, managed = compute.difference(
-                session, target, holds, row.complete, adopt=row.adopt, recreate=row.recreate
+                known, profile, holds, row.complete, adopt=row.adopt, recreate=row.recreate
             )
         _compare(row, plan, done, fresh, target.name)
         if recreate and not row.recreate and row.undoes is None:
-            fresh, managed = compute.difference(session, target, holds, row.complete, adopt=row.adopt, recreate=True)
+            fresh, managed = compute.difference(known, profile, holds, row.complete, adopt=row.adopt, recreate=True)
     return Planned(plan_id, target.name, fresh, managed), [c for c in fresh.changes if c.action in WRITING]
 
 

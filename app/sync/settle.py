@@ -20,24 +20,24 @@ def settle(session: Session, target: TargetRow) -> None:
     """Take what the mirror holds for what came of each change. To be called when no call is under way."""
     if not mirror.unsettled(session, target.id):
         return
-    tree, links, _, found = known(session, target)
-    now = {item.ref.identity: item.fields for item in found}
-    for link in links:
+    there = known(session, target)
+    now = {item.ref.identity: item.fields for item in there.found}
+    for link in there.links:
         fields = now.get(link.ref.identity) if link.ref and link.sent else None
         if fields is None or link.sent is None:
             continue
         sections = (link.section, link.sent.section or link.section)
-        section = body.written(str(fields["description"]), tree.slug, *sections)
-        mirror.settle(session, target.id, link.node, settled(link.base, link.sent, fields), section, tree.ids)
+        section = body.written(str(fields["description"]), there.tree.slug, *sections)
+        mirror.settle(session, target.id, link.node, settled(link.base, link.sent, fields), section, there.tree.ids)
 
 
 def unfound(session: Session, target: TargetRow) -> list[Link]:
     """Creates that were begun and whose objects no list has shown yet."""
     if not mirror.pending(session, target.id):
         return []
-    _, links, _, found = known(session, target)
-    marked = {key for item in found for key in item.marks}
-    return [link for link in links if link.pending and link.name not in marked]
+    there = known(session, target)
+    marked = {key for item in there.found for key in item.marks}
+    return [link for link in there.links if link.pending and link.name not in marked]
 
 
 def forget_unmade(session: Session, target: TargetRow) -> None:

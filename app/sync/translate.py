@@ -15,18 +15,32 @@ from mappings import body
 Identity = tuple[str, str]
 
 
+Marks = dict[Identity, tuple[tuple[str, ...], bool]]
+"""Which keys the markers of each object name, and whether another programme's is among them."""
+NO_MARKS: tuple[tuple[str, ...], bool] = (), False
+
+
+def marks(observed: Iterable[Observed], slug: str) -> Marks:
+    """What each object is marked for."""
+    return {item.ref.identity: body.marks(item.description, slug) for item in observed}
+
+
+def copies(marks: Marks, links: Iterable[Link]) -> set[Identity]:
+    """The objects that carry the marker of one that is a node's, and are none: people copied its text."""
+    linked = {link.ref.identity for link in links if link.ref}
+    ours = {(identity[0], key) for identity in marks.keys() & linked for key in marks[identity][0]}
+    return {i for i, (keys, _) in marks.items() if i not in linked and any((i[0], key) in ours for key in keys)}
+
+
 def found(
-    observed: Sequence[Observed], links: Sequence[Link], slug: str, known_copies: Collection[Identity] = ()
+    observed: Sequence[Observed], links: Sequence[Link], marks: Marks, copies: Collection[Identity] = ()
 ) -> list[Found]:
     """Every observed object with its fields by name and its places as node keys ("#12" where it is no node's).
 
     What a create made whose answer was lost is its node's by the key that it was marked with, whatever has that key
-    today. People's copies of managed objects (those known, and those seen here) count as marked for somebody else.
+    today. `copies`, people's of managed objects, count as marked for somebody else.
     """
-    marks = _marks(observed, slug)
-    for identity in {*known_copies, *_copied(marks, links)} & marks.keys():
-        if marks[identity][0]:
-            marks[identity] = (), True
+    marks = {**marks, **{identity: ((), True) for identity in copies if marks.get(identity, NO_MARKS)[0]}}
     begun = {link.sent.key: link.name for link in links if link.pending and link.sent}
     for identity in marks.keys() - {link.ref.identity for link in links if link.ref} if begun else ():
         keys, foreign = marks[identity]
@@ -36,25 +50,6 @@ def found(
         Found(item.ref, _fields(item, names), marks[item.ref.identity][0], marks[item.ref.identity][1])
         for item in observed
     ]
-
-
-Marks = dict[Identity, tuple[tuple[str, ...], bool]]
-"""Which keys the markers of each object name, and whether another programme's is among them."""
-
-
-def _marks(observed: Iterable[Observed], slug: str) -> Marks:
-    return {item.ref.identity: body.marks(item.description, slug) for item in observed}
-
-
-def copies(observed: Iterable[Observed], links: Iterable[Link], slug: str) -> set[Identity]:
-    """The objects that carry the marker of one that is a node's, and are none: people copied its text."""
-    return _copied(_marks(observed, slug), links)
-
-
-def _copied(marks: Marks, links: Iterable[Link]) -> set[Identity]:
-    linked = {link.ref.identity for link in links if link.ref}
-    ours = {(identity[0], key) for identity in marks.keys() & linked for key in marks[identity][0]}
-    return {i for i, (keys, _) in marks.items() if i not in linked and any((i[0], key) in ours for key in keys)}
 
 
 def names_of(

@@ -145,7 +145,7 @@ def test_the_day_of_the_last_close_in_a_milestone() -> None:
 
 
 def names(*observed: Observed, links: list[Link] | None = None) -> dict[str, tuple[Any, Any]]:
-    found = translate.found(list(observed), LINKS if links is None else links, SLUG)
+    found = translate.found(list(observed), LINKS if links is None else links, translate.marks(observed, SLUG))
     return {item.ref.id: (item.fields["milestone"], item.fields["parent"]) for item in found}
 
 
@@ -175,7 +175,7 @@ def test_without_links_a_marker_names_an_object_unless_two_carry_it() -> None:
 
 def test_marks_and_fields_are_as_observed() -> None:
     item = replace(own()[2], labels=("b", "a"), due=date(2026, 1, 1), description=f"{TEXT}\r\n{body.marker('q', 'X')}")
-    (found,) = translate.found([item], [], SLUG)
+    (found,) = translate.found([item], [], translate.marks([item], SLUG))
     assert (found.marks, found.foreign) == (("1A",), True)
     assert found.fields["description"] == item.description
     assert (found.fields["labels"], found.fields["due"], found.fields["start"]) == (("b", "a"), date(2026, 1, 1), None)

@@ -93,7 +93,8 @@ class World:
         ]
 
     def found(self) -> list[Found]:
-        return translate.found(list(self.objects.values()), self.link_values(), self.slug)
+        observed = list(self.objects.values())
+        return translate.found(observed, self.link_values(), translate.marks(observed, self.slug))
 
     def plan(self, *, complete: bool = True, adopt: bool = False, recreate: bool = False) -> Plan:
         links, found = self.link_values(), self.found()
