@@ -620,14 +620,19 @@ class Machine(RuleBasedStateMachine):
         node = _pick(self.roadmap.living(), n)
         if node is not None and (node.kind != "milestone" or len(self.roadmap.milestones) > 1):
             self.roadmap.remove(node)
+            self.asked_anew(node)
             self.imported()
+
+    def asked_anew(self, node: Node) -> None:
+        """The roadmap asks for another state of a node, and of what is in it."""
+        for one in [node, *node.children, *[step for task in node.children for step in task.children]]:
+            self.witness.asked_anew(one)
 
     @act(n=NUMBERS)
     def is_brought_back(self, n: int) -> None:
         node = self.roadmap.bring_back(n)
         if node is not None:
-            for one in [node, *node.children, *[step for task in node.children for step in task.children]]:
-                self.witness.brought_back(one)
+            self.asked_anew(node)
             self.imported()
 
     @act(n=NUMBERS, kind=st.sampled_from(["milestone", "task"]))
@@ -635,7 +640,7 @@ class Machine(RuleBasedStateMachine):
         node = self.some(kind, n)
         if node is not None:
             node.done = not node.done
-            self.witness.brought_back(node)
+            self.witness.asked_anew(node)
             self.imported()
 
 

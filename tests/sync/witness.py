@@ -170,8 +170,8 @@ class Witness:
         """People closed or reopened it."""
         self.ours.discard(thing.name)
 
-    def brought_back(self, node: Node) -> None:
-        """The roadmap has it again, or asks for another state: an earlier close by Milepost counts no more."""
+    def asked_anew(self, node: Node) -> None:
+        """The roadmap has it again, or no more, or asks for another state: an earlier close of ours counts no more."""
         name = self.bound.get(node.id)
         if name is not None:
             self.closings.discard(name)
