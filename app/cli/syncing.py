@@ -118,7 +118,7 @@ def apply(
         if as_json or not sys.stdin.isatty():
             raise NotAgreed("nobody is here to agree to the plan", f"add --yes, or review it: milepost plan {name}")
         show_plan(planned)
-        return typer.confirm("Carry it out?", err=True)
+        return _confirmed("Carry it out?")
 
     with bar(as_json) as on_progress, _interruptible() as stop:
         found = reconcile.apply_plan(
@@ -136,6 +136,18 @@ def apply(
     if as_json:
         output.document(found.as_json())
     _tell(found, name, as_json=as_json)
+
+
+def _confirmed(question: str) -> bool:
+    """Ask. Ctrl-C answers no at once: nothing is in flight yet."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        output.note("")
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _tell(found: Applied, name: str, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -62,6 +63,26 @@ def test_an_interrupted_apply_is_finished_by_the_same_command(shell: Shell, prof
         assert shell("plan", "hub", "--exit-code").code == 0
         states = [run["state"] for run in shell.json("runs")["runs"]]
         assert states == ["done", "interrupted"]
+
+
+def test_ctrl_c_at_the_question_is_no_at_once(shell: Shell) -> None:
+    with tracking("github") as tracker:
+        ready(shell, tracker, SMALL)
+        ours, theirs = os.openpty()
+        environment = os.environ | shell.environment
+        process = Popen([MILEPOST, "apply", "hub"], env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        said = b""
+        while b"Carry it out?" not in said:
+            assert (part := os.read(ours, 1000)), said
+            said += part
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 1
+        said += os.read(ours, 1000)
+        os.close(ours)
+        assert b"nothing was written" in said
+        assert b"Traceback" not in said
+        assert tracker.writes() == 0
 
 
 def first_document(process: Popen[bytes]) -> dict[str, str]:
