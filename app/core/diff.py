@@ -144,8 +144,8 @@ class _Differ:
         if link.sent:  # nobody knows yet what came of the last call: what differs may be ours or people's
             self.unchanged += 1
             why = "the outcome of the last call is known once the tracker can be read whole"
-            for name in link.sent.fields:
-                self.drift.append(Drift(want.key, name, link.base.get(name), item.fields.get(name), why))
+            now = item.fields
+            self.drift += [Drift(want.key, name, link.base.get(name), now.get(name), why) for name in link.sent.fields]
             return
         back = link.base.get("state") == "not_planned"  # it was removed, and has come back
         back = back and (item.fields["state"] == "open" or _our_close(link.base, item))

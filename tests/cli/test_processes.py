@@ -74,8 +74,7 @@ def test_ctrl_c_at_the_question_is_no_at_once(shell: Shell) -> None:
         os.close(theirs)
         said = b""
         while b"Carry it out?" not in said:
-            assert (part := os.read(ours, 1000)), said
-            said += part
+            said += os.read(ours, 1000)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 1
         said += os.read(ours, 1000)
