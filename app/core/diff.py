@@ -75,12 +75,15 @@ class _Differ:
     held: set[str] = field(default_factory=set)  # nodes that have no object and get none by this plan
     remade: set[str] = field(default_factory=set)
     claimed: set[tuple[str, str]] = field(default_factory=set)  # objects that this plan adopts: each only once
+    above: dict[str, Value] = field(default_factory=dict)  # by name what an object stands under in the tracker
     waits: list[tuple[Desired, Found | None, Fields]] = field(default_factory=list)  # objects whose dependencies follow
 
     def run(self, desired: Sequence[Desired], degraded: Sequence[Degraded]) -> Plan:
         by_identity = {item.ref.identity: item for item in self.found}
         by_node = {link.node: link for link in self.links}
-        linked = {link.ref.identity for link in self.links if link.ref}
+        linked = {link.ref.identity: link.name for link in self.links if link.ref}
+        issues = [item for item in self.found if item.ref.shape != "milestone"]
+        self.above = {linked.get(i.ref.identity, f"#{i.ref.id}"): i.fields.get("parent") for i in issues}
         living = {link.ref.identity for link in self.links if link.ref and not link.archived}
         marked: dict[tuple[bool, str], list[Found]] = {}
         titled: dict[tuple[bool, str], list[Found]] = {}
@@ -282,6 +285,10 @@ class _Differ:
             if name in PLACES and after in self.held:
                 verdict.kept.add(name)
                 continue
+            if name == "parent" and self._circle(want.key, after):
+                verdict.kept.add(name)
+                self.drift.append(Drift(want.key, name, base.get(name), before, f"people put {after} under it"))
+                continue
             back = name in PLACES and after in self.remade and before is None
             word, reason = ("write", "") if back else self._word(name, after, item, base, ours)
             if word == "write":
@@ -294,6 +301,16 @@ class _Differ:
             else:
                 self.drift.append(Drift(want.key, name, base.get(name), before, reason))
         return verdict
+
+    def _circle(self, key: str, above: Value) -> bool:
+        """Whether what it should stand under stands under it, however deep."""
+        seen: set[Value] = set()
+        while isinstance(above, str) and above not in seen:
+            if above == key:
+                return True
+            seen.add(above)
+            above = self.above.get(above)
+        return False
 
     def _word(
         self, name: str, want: Value, item: Found, base: Fields, ours: bool

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.sync import reconcile
 from connectors.github import GitHub
 from tests.sync.conftest import SMALL, Site, open_site
 
@@ -134,3 +135,21 @@ def test_a_line_counts_that_was_written_by_a_process_that_died(tmp_path: Path, m
         assert site.summary() == {}
         tick(site, "1B.3")
         assert site.status().done == 1
+
+
+def test_a_step_stays_where_it_is_while_people_have_its_new_task_under_it(tmp_path: Path) -> None:
+    """A tracker allows no circle: people's part in it stands, and is told."""
+    for site in open_site(tmp_path, "github-issues"):
+        site.read(SMALL)
+        site.target()
+        site.apply()
+        step, above = site.titles()["1A.2 Set up tools and accounts for everybody."], task(site, "1B")
+        put = {"sub_issue_id": site.issues()[above]["id"]}
+        site.person.post(f"/issues/{step}/sub_issues", json=put).raise_for_status()
+        site.read(MOVED)
+        assert site.apply(max_percent=100).state == "done"
+        assert site.issues()[step]["parent_issue_url"].endswith(f"/{task(site, '1A')}")
+        assert site.issues()[step]["title"] == "1B.3 Set up tools and accounts for everybody."
+        drift = reconcile.make_plan(site.ctx, "hub").plan.drift
+        assert [(one.key, one.field, one.reason) for one in drift] == [("1B.3", "parent", "people put 1B under it")]
+        assert site.summary() == {}
