@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.sync.machine import BOX, TOKEN, Name, Node, Roadmap, Snap, Thing
+from tests.sync.moving import BOX, TOKEN, Name, Node, Roadmap, Snap, Thing
 
 Count = tuple[int, int, int]
 """done, total, excluded"""
