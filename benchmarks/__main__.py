@@ -16,13 +16,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, importing, planning, reading, requesting, standing
+from benchmarks import beside, importing, planning, pushing, reading, requesting, standing
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "import": importing.measure,
     "plan": planning.measure,
     "requests": requesting.measure,
+    "pace": pushing.measure,
     "beside": beside.measure,
     "status": standing.measure,
     "reading": reading.measure,

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,15 @@ class Box:
         """Since `clear`."""
         found = self.client.get("/_sandbox/requests").raise_for_status().json()
         return Counts(*(found[name] for name in ("total", "reads", "writes", "not_modified")))
+
+    def entries(self) -> list[tuple[str, str, int]]:
+        """(method, path, status) of every request since `clear`."""
+        found = self.client.get("/_sandbox/requests").raise_for_status().json()["entries"]
+        return [(entry["method"], entry["path"], entry["status"]) for entry in found]
+
+    def limit(self, limits: Mapping[str, float]) -> None:
+        """From now on hold to these limits of the tracker, at `speed` times the wall's clock."""
+        self.client.put("/_sandbox/limits", json=dict(limits)).raise_for_status()
 
     def touch(self, path: str, k: int, *, children: bool) -> None:
         """A person writes a line under the text of `k` issues: child issues, or those of tasks."""

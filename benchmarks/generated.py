@@ -5,7 +5,9 @@ The same size always gives the same bytes.
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -80,6 +82,16 @@ def one_line_more(text: str) -> str:
     lines[at : at + STEPS] = [f"    {n + 2}.{line.split('.', 1)[1]}" for n, line in enumerate(lines[at : at + STEPS])]
     lines.insert(at, "    1. Agree with everybody on what was forgotten here.")
     return "\n".join(lines)
+
+
+def finished(text: str, every: int) -> str:
+    """The document with one task in so many finished and no other; 0 for none."""
+    count = itertools.count(1)
+
+    def percent(match: re.Match[str]) -> str:
+        return "(100% complete)" if every and next(count) % every == 0 else f"({min(99, int(match[1]))}% complete)"
+
+    return re.sub(r"\((\d+)% complete\)", percent, text)
 
 
 def ids(programme: Programme) -> dict[str, int]:

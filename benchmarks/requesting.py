@@ -49,7 +49,7 @@ def _example(section: Section, box: Box, profile: str) -> None:
         counts = box.counts()
         note = "nothing is made closed: what is completed takes a create and a close" if box.kind == "gitlab" else ""
         if profile.endswith("-premium"):
-            note += "; nor do epics make their label"
+            note += "; a label of epics is made first"
         section.add(f"{profile}: first push of {objects} objects, writes", counts.writes, "requests", objects, note)
         section.add(f"{profile}: first push, reads", counts.reads, "requests", 5, "5 + ⌈0 existing / 100⌉")
         box.clear()
