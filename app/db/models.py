@@ -250,7 +250,10 @@ class RunRow(SQLModel, table=True):
 
 
 class JournalRow(SQLModel, table=True):
-    """One step of a run, written before its call and closed after: `pending`, `done`, `failed`, `skipped`."""
+    """One step of a run, written before its call and closed after: `pending`, `done`, `failed`, `skipped`.
+
+    `writes` is how many requests it took, one until that is known; the last was sent at `last_write_at`.
+    """
 
     __tablename__ = "journal"
     __table_args__ = (UniqueConstraint("run_id", "seq"),)
@@ -270,7 +273,9 @@ class JournalRow(SQLModel, table=True):
     url: str = ""
     error: str = ""
     request_id: str = ""
+    writes: int = 1
     at: datetime = Field(sa_column=_time(null=False))
+    last_write_at: datetime | None = Field(default=None, sa_column=_time())
     finished_at: datetime | None = Field(default=None, sa_column=_time())
 
 
