@@ -92,6 +92,14 @@ class Paced:
     def __getattr__(self, name: str) -> object:
         return getattr(self.real, name)
 
+    @property
+    def before_write(self) -> Callable[[], None]:
+        return self.real.before_write
+
+    @before_write.setter
+    def before_write(self, call: Callable[[], None]) -> None:
+        self.real.before_write = call
+
     def capabilities(self) -> Capabilities:
         return replace(self.real.capabilities(), pace=self.pace)
 
