@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, importing, planning, pushing, reading, requesting, standing
+from benchmarks import beside, importing, planning, pushing, reading, requesting, standing, stepping
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
@@ -24,6 +24,7 @@ SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "plan": planning.measure,
     "requests": requesting.measure,
     "pace": pushing.measure,
+    "steps": stepping.measure,
     "beside": beside.measure,
     "status": standing.measure,
     "reading": reading.measure,
