@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func
@@ -212,6 +212,10 @@ def entries(session: Session, run_id: str) -> Sequence[JournalRow]:
     return session.exec(select(JournalRow).where(JournalRow.run_id == run_id).order_by(col(JournalRow.seq))).all()
 
 
+LONGEST_STEP = timedelta(hours=1)
+"""Longer than any step takes, what the tracker asks to be waited for included: older ones need not be looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A write: when it was sent, and by when it had come in for certain, since its step was over then."""
@@ -228,7 +232,7 @@ def writes_since(session: Session, target_id: str, since: datetime) -> list[Sent
     over = func.coalesce(col(row.finished_at), col(row.at))
     query = (
         select(row.at, over, row.writes, row.last_write_at)
-        .where(row.target_id == target_id, over >= since, row.state != "skipped")
+        .where(row.target_id == target_id, col(row.at) >= since - LONGEST_STEP, over >= since, row.state != "skipped")
         .order_by(col(row.at))
     )
     return [

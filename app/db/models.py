@@ -256,7 +256,7 @@ class JournalRow(SQLModel, table=True):
     """
 
     __tablename__ = "journal"
-    __table_args__ = (UniqueConstraint("run_id", "seq"),)
+    __table_args__ = (UniqueConstraint("run_id", "seq"), Index("journal_at", "target_id", "at"))
     id: int | None = Field(default=None, sa_column=_id())
     run_id: str = Field(sa_column=Column(ForeignKey("run.id", ondelete="CASCADE"), nullable=False))
     target_id: str = Field(sa_column=_target(index=True))
