@@ -55,13 +55,12 @@ class Push:
 
 
 PUSHES = (
-    Push("github", 476, 10),
-    Push("github", 100, 8, finished=2),
+    Push("github", 476, 4),
+    Push("github", 95, 4, finished=2),
     Push("github", 952, 60),
     Push("gitlab", 476, 3),
-    Push("gitlab", 285, 3, finished=2),
 )
-QUICK = (Push("github", 57, 8, finished=10), Push("gitlab", 209, 6))
+QUICK = (Push("github", 38, 4, finished=10), Push("gitlab", 209, 4))
 
 
 @dataclass(slots=True)

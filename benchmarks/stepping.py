@@ -17,7 +17,7 @@ from benchmarks.measured import Section, Size
 from connectors.base import Capabilities, Cursor, Observation, Pace, Refs, unpaced
 from connectors.github.client import LIMITS
 
-STEPS, QUICK_STEPS = 10_000, 1_000
+STEPS, QUICK_STEPS = 4_000, 300
 SPAN = 100
 """Steps over which one figure is taken."""
 NOWHERE = "http://127.0.0.1:9"
@@ -72,7 +72,7 @@ def measure(size: Size) -> list[Section]:
     steps = QUICK_STEPS if size.quick else STEPS
     section = Section(
         "9. A step of a run",
-        f"CPU of the engine, database and journal in it, over {SPAN} creates of one run of {steps:,}; SQLite; against a "
+        f"CPU of the engine, its database (SQLite) included, over {SPAN} creates of one run of {steps:,}; against a "
         "connector that only says it was done",
     )
     tasks = steps * generated.TASKS_A_MILESTONE // (generated.TASKS_A_MILESTONE + 1) + 1
@@ -84,7 +84,7 @@ def measure(size: Size) -> list[Section]:
     if applied is None or applied.state != "done" or len(applied.outcomes) < steps:
         raise RuntimeError(f"the run did not end as it should: {applied and applied.state}")
     first = meter.a_step(SPAN)
-    for last in (step for step in (SPAN, 1_000, 10_000) if step <= steps):
+    for last in (step for step in (SPAN, QUICK_STEPS, 1_000, STEPS) if step <= steps):
         cost = meter.a_step(min(last, len(meter.at) - 1))
         note = "" if last == SPAN else f"{cost / first:.2f}× the first {SPAN}"
         section.add(f"steps {last - SPAN + 1:,} to {last:,}, each", cost, note=note)
