@@ -16,13 +16,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, importing, planning, reading, requesting, standing
+from benchmarks import beside, growing, importing, planning, pushing, reading, requesting, standing, stepping
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "import": importing.measure,
     "plan": planning.measure,
+    "growth": growing.measure,
     "requests": requesting.measure,
+    "pace": pushing.measure,
+    "steps": stepping.measure,
     "beside": beside.measure,
     "status": standing.measure,
     "reading": reading.measure,

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,15 @@ class Box:
         found = self.client.get("/_sandbox/requests").raise_for_status().json()
         return Counts(*(found[name] for name in ("total", "reads", "writes", "not_modified")))
 
+    def entries(self) -> list[tuple[str, str, int]]:
+        """(method, path, status) of every request since `clear`."""
+        found = self.client.get("/_sandbox/requests").raise_for_status().json()["entries"]
+        return [(entry["method"], entry["path"], entry["status"]) for entry in found]
+
+    def limit(self, limits: Mapping[str, float]) -> None:
+        """From now on hold to these limits of the tracker, at `speed` times the wall's clock."""
+        self.client.put("/_sandbox/limits", json=dict(limits)).raise_for_status()
+
     def touch(self, path: str, k: int, *, children: bool) -> None:
         """A person writes a line under the text of `k` issues: child issues, or those of tasks."""
         if self.kind == "github":
@@ -84,6 +93,32 @@ class Box:
         for issue in chosen:
             words = {field: f"{issue[field]}\n\nSomebody was here."}
             self.call(verb, f"{root}/{issue[number]}", **words)
+
+    def touch_epics(self, group: str, k: int) -> None:
+        """A person writes a line under the text of `k` epics of a GitLab group."""
+        found: list[Any] = []
+        page = {"hasNextPage": True, "endCursor": None}
+        while page["hasNextPage"] and len(found) < k:
+            listed = self.ask(EPICS, group=group, after=page["endCursor"])["group"]["workItems"]
+            found, page = found + listed["nodes"], listed["pageInfo"]
+        if len(found) < k:
+            raise RuntimeError(f"{group} holds only {len(found)} epics, not {k}")
+        for epic in found[:k]:
+            text = next(widget["description"] for widget in epic["widgets"] if "description" in widget)
+            words = {"description": f"{text}\n\nSomebody was here."}
+            self.ask(EDIT, input={"id": epic["id"], "descriptionWidget": words})
+
+    def license(self) -> None:
+        """From now on a GitLab is Premium: groups have epics, issues can block each other."""
+        self.client.put("/_sandbox/licence", json={"premium": True}).raise_for_status()
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The `data` that GitLab's GraphQL answers to a person. Raises where there are errors, a mutation's too."""
+        told = self.call("POST", "/api/graphql", query=query, variables=variables)
+        errors = told.get("errors") or [e for said in told["data"].values() for e in (said or {}).get("errors", ())]
+        if errors:
+            raise RuntimeError(str(errors))
+        return told["data"]
 
     def write(self, path: str, number: int, text: str) -> None:
         """A person writes this text into an issue."""
@@ -102,6 +137,10 @@ class Box:
         return self.client.request(method, path, json=body or None).raise_for_status().json()
 
 
+EPICS = """query($group: ID!, $after: String) { group(fullPath: $group) {
+  workItems(types: [EPIC], first: 100, after: $after) { pageInfo { hasNextPage endCursor }
+    nodes { id widgets { ... on WorkItemWidgetDescription { description } } } } } }"""
+EDIT = "mutation($input: WorkItemUpdateInput!) { workItemUpdate(input: $input) { errors } }"
 HEADERS = {"github": {"Authorization": "Bearer a-person"}, "gitlab": {"PRIVATE-TOKEN": "a-person"}}
 
 
@@ -160,7 +199,7 @@ class Bench:
 
 
 @contextmanager
-def programme(source: bytes, box: Box, path: str, profile: str) -> Iterator[Bench]:
+def programme(source: bytes, box: Box, path: str, profile: str, group: str = "") -> Iterator[Bench]:
     """A new database with this roadmap and a target at `path`; nothing is asked of the box yet."""
     os.environ[TOKEN] = "bench"
     with tempfile.TemporaryDirectory(prefix="milepost-bench-") as folder:
@@ -168,7 +207,9 @@ def programme(source: bytes, box: Box, path: str, profile: str) -> Iterator[Benc
         ctx.db.ready()
         try:
             roadmap.import_roadmap(ctx.db, source, SLUG, start=generated.START, now=ctx.now())
-            target = NewTarget(NAME, SLUG, box.kind, path, base_url=box.url, profile=profile, token_env=TOKEN)
+            target = NewTarget(
+                NAME, SLUG, box.kind, path, group=group, base_url=box.url, profile=profile, token_env=TOKEN
+            )
             targets.add(ctx, target)
             yield Bench(ctx)
         finally:

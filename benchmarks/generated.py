@@ -5,18 +5,23 @@ The same size always gives the same bytes.
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from app.core.plan import Desired, Link, Observed, Ref, Value
 from app.core.tree import Programme
+from mappings import roadmap
 
 START = date(2026, 1, 5)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TASKS_A_MILESTONE = 20
 STEPS = 5
+PART = 10_000
+"""Tasks, whole milestones of them."""
 
 _VERBS = (
     "Draft",
@@ -49,20 +54,22 @@ _AIMS: tuple[str, ...] = (
 _AIMS += ("with owners and due dates", "within the error budget", "against replayed traffic", "in four languages")
 
 
-def document(tasks: int) -> str:
-    """A roadmap of so many tasks, five numbered steps each, twenty tasks a milestone."""
+def document(tasks: int, before: int = 0) -> str:
+    """A roadmap of so many tasks, five numbered steps each, twenty tasks a milestone; `before` milestones stand in a
+    part before this one.
+    """
     words = random.Random(tasks)
 
     def phrase() -> str:
         return f"{words.choice(_VERBS)} {words.choice(_THINGS)} and {words.choice(_THINGS)} {words.choice(_AIMS)}"
 
     lines = ["# Generated — Release Roadmap", "", "## Core Milestones", ""]
-    for number, first in enumerate(range(0, tasks, TASKS_A_MILESTONE), 1):
+    for number, first in enumerate(range(0, tasks, TASKS_A_MILESTONE), before + 1):
         lines += [
             f"### Milestone M{number} — {phrase()}",
             f"- **Target Window:** Weeks {number % 40}–{number % 40 + 4}",
             f"- **Objective:** {phrase()}.",
-            *([f"- **Dependencies:** M{number - 1}"] if number > 1 else []),
+            *([f"- **Dependencies:** M{number - 1}"] if number > before + 1 else []),
             "- **Tasks:**",
         ]
         for place in range(min(TASKS_A_MILESTONE, tasks - first)):
@@ -80,6 +87,24 @@ def one_line_more(text: str) -> str:
     lines[at : at + STEPS] = [f"    {n + 2}.{line.split('.', 1)[1]}" for n, line in enumerate(lines[at : at + STEPS])]
     lines.insert(at, "    1. Agree with everybody on what was forgotten here.")
     return "\n".join(lines)
+
+
+def finished(text: str, every: int) -> str:
+    """The document with one task in so many finished and no other; 0 for none."""
+    count = itertools.count(1)
+
+    def percent(match: re.Match[str]) -> str:
+        return "(100% complete)" if every and next(count) % every == 0 else f"({min(99, int(match[1]))}% complete)"
+
+    return re.sub(r"\((\d+)% complete\)", percent, text)
+
+
+def programme(tasks: int) -> Programme:
+    """The tree of such a roadmap, read in parts: one document holds 100,000 lines at most."""
+    starts = range(0, tasks, PART)
+    texts = [document(min(PART, tasks - at), at // TASKS_A_MILESTONE) for at in starts]
+    parts = [roadmap.read(text.encode(), start=START).programme for text in texts]
+    return replace(parts[0], milestones=tuple(one for part in parts for one in part.milestones))
 
 
 def ids(programme: Programme) -> dict[str, int]:

@@ -36,24 +36,28 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One number. `budget` is the most that it may be, None where there is no budget for it."""
+    """One number. `budget` is the most that it may be, or the least where `least` says so; None: there is none."""
 
     what: str
     value: float
     unit: str = "s"
     budget: float | None = None
     note: str = ""
+    least: bool = False
 
     @property
     def over(self) -> bool:
-        return self.budget is not None and self.value > self.budget
+        if self.budget is None:
+            return False
+        return self.value < self.budget if self.least else self.value > self.budget
 
     @property
     def verdict(self) -> str:
         if self.budget is None:
             return ""
         share = f" ({self.value / self.budget:.2f}×)" if self.budget else ""
-        return ("over" if self.over else "within") + share
+        missed = "under" if self.least else "over"
+        return (missed if self.over else "within") + share
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,17 @@ class Section:
     other: str = "by hand"  # the head of the column beside Milepost's
     remarks: list[str] = field(default_factory=list)
 
-    def add(self, what: str, value: float, unit: str = "s", budget: float | None = None, note: str = "") -> None:
-        self.rows.append(Row(what, value, unit, budget, note))
+    def add(
+        self,
+        what: str,
+        value: float,
+        unit: str = "s",
+        budget: float | None = None,
+        note: str = "",
+        *,
+        least: bool = False,
+    ) -> None:
+        self.rows.append(Row(what, value, unit, budget, note, least))
 
     def as_json(self) -> dict[str, Any]:
         rows = [asdict(row) | ({"over": row.over} if isinstance(row, Row) else {}) for row in self.rows]
@@ -157,4 +170,6 @@ def number(value: float, unit: str) -> str:
         return f"{value:.0f} s" if value >= 100 else f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.1f} ms"
     if unit == "×":
         return f"{value:.1f}×"
+    if unit in ("min", "%", "µs"):
+        return f"{value:,.1f} {unit}"
     return f"{value:,.0f} {unit}".rstrip()

@@ -117,7 +117,7 @@ def _github(box: Box, path: str, wide: Wide) -> None:
 
 
 def _gitlab(box: Box, path: str, wide: Wide) -> None:
-    box.client.put("/_sandbox/licence", json={"premium": True}).raise_for_status()
+    box.license()
     root = f"/api/v4/projects/{quote(path, safe='')}"
     made = _issues(box, f"{root}/issues")
     for waits, first in _pairs(made, wide):
@@ -128,23 +128,16 @@ def _gitlab(box: Box, path: str, wide: Wide) -> None:
 
 
 def _epics(box: Box, issues: list[Any]) -> None:
-    def ask(query: str, **variables: object) -> Any:
-        told = box.call("POST", "/api/graphql", query=query, variables=variables)
-        if told.get("errors"):
-            raise RuntimeError(str(told["errors"]))
-        return told["data"]
-
     ask_types = "query($path: ID!) { namespace(fullPath: $path) { workItemTypes { nodes { id name } } } }"
-    types = ask(ask_types, path=GROUP)["namespace"]["workItemTypes"]["nodes"]
+    types = box.ask(ask_types, path=GROUP)["namespace"]["workItemTypes"]["nodes"]
     epic = next(one["id"] for one in types if one["name"] == "Epic")
     create = "mutation($input: WorkItemCreateInput!) { workItemCreate(input: $input) { errors workItem { id } } }"
-    place = "mutation($input: WorkItemUpdateInput!) { workItemUpdate(input: $input) { errors } }"
     for number in range(EPICS):
-        made = ask(create, input={"namespacePath": GROUP, "workItemTypeId": epic, "title": f"Epic {number}"})
+        made = box.ask(create, input={"namespacePath": GROUP, "workItemTypeId": epic, "title": f"Epic {number}"})
         parent = {"parentId": made["workItemCreate"]["workItem"]["id"]}
         for issue in issues[number :: EPICS * 3]:
             gid = f"gid://gitlab/WorkItem/{issue['id']}"
-            ask(place, input={"id": gid, "hierarchyWidget": parent})
+            box.ask(boxes.EDIT, input={"id": gid, "hierarchyWidget": parent})
 
 
 def _issues(box: Box, url: str) -> list[Any]:

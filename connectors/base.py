@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, NewType, Protocol
@@ -149,6 +149,10 @@ class Hook:
     done: Literal["made", "mended"]
 
 
+def unpaced() -> None:
+    """A write that nobody counts, and that waits for nobody."""
+
+
 class Connector(Protocol):
     """A tracker's reader and writer for one place. Not for use by two threads at once.
 
@@ -156,6 +160,11 @@ class Connector(Protocol):
     """
 
     kind: ClassVar[str]
+
+    before_write: Callable[[], None]
+    """Called before each write that a verb is about to send, one by one: whoever keeps the pace counts them there, and
+    may wait. `unpaced` until it is set.
+    """
 
     @property
     def requests(self) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
@@ -199,9 +200,11 @@ def close_entry(
     url: str = "",
     error: str = "",
     request_id: str = "",
+    sent: Sequence[datetime] = (),
 ) -> JournalRow:
-    """What became of a step."""
+    """What became of a step. `sent` are the times of its writes."""
     row.state, row.finished_at, row.url, row.error, row.request_id = state, now, url, error, request_id
+    row.writes, row.last_write_at = len(sent), sent[-1] if sent else None
     return session.merge(row)
 
 
@@ -209,14 +212,34 @@ def entries(session: Session, run_id: str) -> Sequence[JournalRow]:
     return session.exec(select(JournalRow).where(JournalRow.run_id == run_id).order_by(col(JournalRow.seq))).all()
 
 
-def writes_since(session: Session, target_id: str, since: datetime) -> list[datetime]:
-    """When calls of this target were sent, oldest first: what pacing counts by, across restarts and processes."""
+LONGEST_STEP = timedelta(hours=1)
+"""Longer than any step takes, what the tracker asks to be waited for included: older ones need not be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write: when it was sent, and by when it had come in for certain, since its step was over then."""
+
+    at: datetime
+    by: datetime
+
+
+def writes_since(session: Session, target_id: str, since: datetime) -> list[Sent]:
+    """The writes to this target of the steps that were begun, or over, since then, in their order: what pacing counts
+    by, across restarts and processes.
+    """
+    row = JournalRow
+    over = func.coalesce(col(row.finished_at), col(row.at))
     query = (
-        select(JournalRow.at)
-        .where(JournalRow.target_id == target_id, col(JournalRow.at) >= since, JournalRow.state != "skipped")
-        .order_by(col(JournalRow.at))
+        select(row.at, over, row.writes, row.last_write_at)
+        .where(row.target_id == target_id, col(row.at) >= since - LONGEST_STEP, over >= since, row.state != "skipped")
+        .order_by(col(row.at))
     )
-    return list(session.exec(query))
+    return [
+        Sent(last or at if nth == writes - 1 else at, by)
+        for at, by, writes, last in session.exec(query)
+        for nth in range(writes)
+    ]
 
 
 def run_json(row: RunRow, target: str, now: datetime) -> dict[str, Any]:

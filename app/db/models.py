@@ -250,10 +250,13 @@ class RunRow(SQLModel, table=True):
 
 
 class JournalRow(SQLModel, table=True):
-    """One step of a run, written before its call and closed after: `pending`, `done`, `failed`, `skipped`."""
+    """One step of a run, written before its call and closed after: `pending`, `done`, `failed`, `skipped`.
+
+    `writes` is how many requests it took, one until that is known; the last was sent at `last_write_at`.
+    """
 
     __tablename__ = "journal"
-    __table_args__ = (UniqueConstraint("run_id", "seq"),)
+    __table_args__ = (UniqueConstraint("run_id", "seq"), Index("journal_at", "target_id", "at"))
     id: int | None = Field(default=None, sa_column=_id())
     run_id: str = Field(sa_column=Column(ForeignKey("run.id", ondelete="CASCADE"), nullable=False))
     target_id: str = Field(sa_column=_target(index=True))
@@ -270,7 +273,9 @@ class JournalRow(SQLModel, table=True):
     url: str = ""
     error: str = ""
     request_id: str = ""
+    writes: int = 1
     at: datetime = Field(sa_column=_time(null=False))
+    last_write_at: datetime | None = Field(default=None, sa_column=_time())
     finished_at: datetime | None = Field(default=None, sa_column=_time())
 
 

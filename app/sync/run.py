@@ -16,7 +16,7 @@ from app.sync import translate
 from app.sync.context import Context, new_id
 from app.sync.lease import Lease
 from app.sync.pacing import next_wait
-from connectors.base import Connector, OutcomeUnknown, Rejected, Retryable, TrackerError, Unauthorized
+from connectors.base import Connector, OutcomeUnknown, Pace, Rejected, Retryable, TrackerError, Unauthorized
 from mappings import body
 
 ATTEMPTS = 4
@@ -92,6 +92,7 @@ class Runner:
     slug: str = field(init=False)
     looked: datetime = field(init=False)
     unsure: set[str] = field(default_factory=set)  # nodes whose last call's outcome isn't known
+    sent: list[datetime] = field(default_factory=list)  # when each write of the step under way was sent
 
     def begin(self, plan_id: str, steps: Sequence[Change], *, max_percent: float, recreate: bool) -> str:
         """Store the run, and how it was asked for; gives its id."""
@@ -118,6 +119,7 @@ class Runner:
     def carry_out(self, steps: Sequence[Change]) -> tuple[str, list[Outcome]]:
         """(the run's state, an outcome for each step begun)."""
         outcomes: list[Outcome] = []
+        self.connector.before_write = self._turn
         state, error = "done", ""
         for seq, change in enumerate(steps):
             self.on_progress(change, seq, len(steps))
@@ -149,7 +151,9 @@ class Runner:
                 entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
                 journal.close_entry(session, entry, "skipped", self.ctx.now(), error=why)
             return Outcome(change.key, change.action, "skipped", error=why)
-        self._wait(next_wait(self.ctx, self.target.id, self.connector.capabilities().pace))
+        writes = 2 if change.action == "create" and _closed(change) else 1
+        self._wait(next_wait(self.ctx, self.target.id, self._pace(), writes))
+        self.sent = []
         with self.ctx.db.write() as session:
             entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
             mirror.begin(session, self.target.id, change, self.ids)
@@ -158,6 +162,18 @@ class Runner:
         except TrackerError as error:
             return self._refused(change, entry, error)
         return self._bind(change, entry, made)
+
+    def _pace(self) -> Pace:
+        return self.connector.capabilities().pace
+
+    def _turn(self) -> None:
+        """A write goes out. Those after a step's first (a close after a create) keep the spacing too; the step waited
+        for the rest of the pace.
+        """
+        if self.sent:
+            due = self.sent[-1] + timedelta(seconds=self._pace().spacing)
+            self.ctx.sleep(max(0.0, (due - self.ctx.now()).total_seconds()))
+        self.sent.append(self.ctx.now())
 
     @staticmethod
     def _needs(change: Change) -> list[Any]:
@@ -251,7 +267,8 @@ class Runner:
                 mirror.relate(session, self.target.id, ref, self.refs[key], added)
             called = made is not None or relation
             request_id = self.connector.request_id if called else ""
-            journal.close_entry(session, entry, "done", self.ctx.now(), url=ref.url, request_id=request_id)
+            now = self.ctx.now()
+            journal.close_entry(session, entry, "done", now, url=ref.url, request_id=request_id, sent=self.sent)
         if change.forget:
             self.refs.pop(change.key, None)
         elif change.key in self.ids:
@@ -267,18 +284,20 @@ class Runner:
                 mirror.unfinished(session, self.target.id, change.node)
             else:
                 self.unsure.add(change.key)
+            now, request_id = self.ctx.now(), error.request_id
             journal.close_entry(
-                session, entry, "failed", self.ctx.now(), error=error.message, request_id=error.request_id
+                session, entry, "failed", now, error=error.message, request_id=request_id, sent=self.sent
             )
         if isinstance(error, Unauthorized | Retryable):
             raise error
         return Outcome(change.key, change.action, "failed", error=error.message)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
-        results = [outcome.result for outcome in outcomes]
+        """Take in the outcomes that aren't counted yet: looking at all of them after each step costs their square."""
+        counted = self.run.done + self.run.failed + self.run.skipped
+        for outcome in outcomes[counted:]:
+            setattr(self.run, outcome.result, getattr(self.run, outcome.result) + 1)
         with self.ctx.db.write() as session:
-            self.run.done, self.run.failed = results.count("done"), results.count("failed")
-            self.run.skipped = results.count("skipped")
             session.merge(self.run)
 
     def _finish(self, state: str, error: str, outcomes: Sequence[Outcome]) -> None:
@@ -286,3 +305,8 @@ class Runner:
             self.run.resume_at = self._later(HANDED_OVER)
         self.run.state, self.run.error, self.run.finished_at = state, error, self.ctx.now()
         self._count(outcomes)
+
+
+def _closed(change: Change) -> bool:
+    """Whether what is made is to be closed: where trackers make nothing closed that takes a second write."""
+    return "state" in change.fields and change.fields["state"].after != "open"

@@ -20,6 +20,7 @@ from connectors.base import (
     Place,
     Refs,
     Secret,
+    unpaced,
 )
 from connectors.github import hooks, links, reads
 from connectors.github.check import findings
@@ -56,7 +57,8 @@ class GitHub:
     kind: ClassVar[str] = "github"
 
     def __init__(self, place: Place) -> None:
-        self._session = Session(place)
+        self.before_write = unpaced
+        self._session = Session(place, self._announced)
         self._writes = Writes(self._session)
         self._dependencies = place.dependencies
         # a cursor goes on from what was read then, dependencies or not: with another choice everything is read anew
@@ -75,6 +77,9 @@ class GitHub:
     def requests(self) -> int:
         """HTTP requests made since it was opened, those for an App's tokens too."""
         return self._session.requests
+
+    def _announced(self) -> None:
+        self.before_write()  # whatever it is by now
 
     def capabilities(self) -> Capabilities:
         """GitHub's documented limits, and the issue types that the repository has: one request, once.

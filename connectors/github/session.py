@@ -32,7 +32,7 @@ class Session:
     `asked_at` is GitHub's clock at the first answer since it was last set to None.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, before_write: Callable[[], None]) -> None:
         owner, _, name = place.path.partition("/")
         if not owner or not name or "/" in name:
             raise NotFound(f"{place.path!r} is no GitHub repository", "Give --repo as OWNER/NAME.")
@@ -45,6 +45,7 @@ class Session:
         self.tokens = TokenSource(place.credentials, place.base_url, version, refine=rules)
         self._reader = Reader(place.base_url, self.tokens.headers, tracker=TRACKER, refine=rules)
         self._wire = Wire(place.base_url, self.tokens)
+        self._before_write = before_write
         self._graphql = f"{base.removesuffix('/v3')}/graphql" if self.server else f"{base}/graphql"
         self._home: Mapping[str, Any] | None = None
 
@@ -165,6 +166,7 @@ class Session:
 
     def _once(self, send: Callable[[], T]) -> T:
         """A write is never sent again here, but with a token that was refused the next would not go either."""
+        self._before_write()
         try:
             return send()
         except BadCredentials:

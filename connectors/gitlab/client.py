@@ -25,6 +25,7 @@ from connectors.base import (
     TrackerError,
     Unauthorized,
     Unsupported,
+    unpaced,
 )
 from connectors.gitlab import convert, fields, hooks, links, refusals
 from connectors.gitlab.check import check
@@ -90,6 +91,7 @@ class GitLab:
     kind: ClassVar[str] = "gitlab"
 
     def __init__(self, place: Place, token: Secret) -> None:
+        self.before_write = unpaced
         self._reads = Reads(place, token)
         self._place = place
         self._token = token
@@ -204,8 +206,11 @@ class GitLab:
         """Opened with the first write: most refreshes write nothing."""
         if self._writer is None:
             home = self._reads.licence().home if self._place.group else None
-            self._writer = Writes(self._reads.reader.base, self._place, self._token, home)
+            self._writer = Writes(self._reads.reader.base, self._place, self._token, home, self._announced)
         return self._writer
+
+    def _announced(self) -> None:
+        self.before_write()  # whatever it is by now
 
     def _pace(self) -> Pace:
         host = self._reads.reader.base.host

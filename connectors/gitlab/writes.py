@@ -23,7 +23,7 @@ from gql.transport.exceptions import TransportError, TransportQueryError
 from requests.adapters import HTTPAdapter
 
 from app.core.plan import Observed
-from connectors.base import OutcomeUnknown, Place, Secret, TrackerError, Unauthorized, Unavailable
+from connectors.base import OutcomeUnknown, Place, Secret, TrackerError, Unauthorized, Unavailable, unpaced
 from connectors.gitlab import convert, graphql, refusals
 from connectors.gitlab.convert import Home
 from connectors.http import USER_AGENT, Json, Refusal, bracketed, error_for, is_loopback, parse_json
@@ -50,8 +50,16 @@ LOST_HINT: Final = "It may have been carried out: it is looked up before it is t
 class Writes:
     """Writes to one project and its group. `sent` counts requests that went out, or tried to. Not for two threads."""
 
-    def __init__(self, base: httpx.URL, place: Place, token: Secret, home: Home | None = None) -> None:
+    def __init__(
+        self,
+        base: httpx.URL,
+        place: Place,
+        token: Secret,
+        home: Home | None = None,
+        before_write: Callable[[], None] = unpaced,
+    ) -> None:
         self.sent = 0
+        self._before_write = before_write
         self._home = home
         self._path, self._group_path = place.path, place.group
         self._host = base.host
@@ -193,6 +201,7 @@ class Writes:
         """What `send` got, as `read` reads it. A failure is raised outside of `except`: no SDK exception, which holds
         the request and in it the token, hangs on ours.
         """
+        self._before_write()
         before, self._status, self._headers = self.sent, None, {}
         try:
             return read(send())

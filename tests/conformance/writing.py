@@ -285,6 +285,17 @@ class Writing:
         assert (made.state, bench.look(made.ref).state) == ("closed", "closed")
         assert still(hands.read_one(made)) == still(made)
 
+    def test_each_write_is_announced_before_it_is_sent(self, bench: Bench, shape: Shape) -> None:
+        hands, mark = ready(bench, shape), bench.mark()
+        arrived: list[int] = []
+        hands.connector.before_write = lambda: arrived.append(len(bench.writes(mark)))
+        made = hands.make(
+            shape, "Finished", state="closed", **{n: VALUES[n][0] for n in bench.fields[shape].difference(LASTING)}
+        )
+        hands.update(made, **{name: VALUES[name][1] for name in bench.fields[shape]})
+        assert len(arrived) >= 2
+        assert arrived == list(range(len(bench.writes(mark))))
+
     def test_labels_are_made_where_missing_and_once(self, bench: Bench) -> None:
         hands = bench.hands()
         for shape in bench.shapes:

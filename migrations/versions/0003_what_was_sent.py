@@ -1,4 +1,4 @@
-"""Calls that were begun, until it is known what came of them; which objects are people's copies"""
+"""Calls that were begun, until it is known what came of them; writes of a step; which objects are people's copies"""
 
 from __future__ import annotations
 
@@ -16,9 +16,17 @@ def upgrade() -> None:
         link.add_column(sa.Column("sent", sa.JSON(), nullable=True))
     with op.batch_alter_table("mirror") as mirror:
         mirror.add_column(sa.Column("copied", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("journal") as journal:
+        journal.add_column(sa.Column("writes", sa.Integer(), nullable=False, server_default="1"))
+        journal.add_column(sa.Column("last_write_at", sa.DateTime(timezone=True), nullable=True))
+        journal.create_index("journal_at", ["target_id", "at"])
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("journal") as journal:
+        journal.drop_index("journal_at")
+        journal.drop_column("last_write_at")
+        journal.drop_column("writes")
     with op.batch_alter_table("mirror") as mirror:
         mirror.drop_column("copied")
     with op.batch_alter_table("link") as link:
