@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,27 @@ from app.sync.context import Context, utc_now
 from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
-from connectors.sandbox.kit import serving
+from connectors.sandbox.kit import Clock, serving
 
 ROOT = Path(__file__).parents[2]
 ROADMAP = ROOT.parent / "shared" / "roadmaps" / "update-milestone-list-1.00.md"
 PROFILES = ["github", "github-issues", "gitlab", "gitlab-issues", "gitlab-premium"]
-MARKER = re.compile(r"<!-- milepost:([^/\s]+)/(\S+) -->")
+MARKER = re.compile(r"<!-- milepost:([a-z0-9-]+)/(\S+) -->")
 Around = Callable[[ASGIApp], ASGIApp]
 
 
 @dataclass(slots=True)
 class Place:
-    """A programme and its target, both called `name`, in a repository or project of their own: `name/app`."""
+    """A programme and its target, both called `name`, in a repository or project of their own: `name/app`. `mapping` is
+    the profile's file, where it isn't the built-in one.
+    """
 
     ctx: Context
     url: str
     box: Any
     profile: str
     name: str
+    mapping: str = ""
 
     @property
     def github(self) -> bool:
@@ -55,7 +58,7 @@ class Place:
     def target(self) -> None:
         kind = "github" if self.github else "gitlab"
         more = {"group": self.name} if self.profile == "gitlab-premium" else {}
-        options = {"profile": self.profile, "token_env": "SYNC_TOKEN", "base_url": self.url} | more
+        options = {"profile": self.mapping or self.profile, "token_env": "SYNC_TOKEN", "base_url": self.url} | more
         targets.add(self.ctx, NewTarget(self.name, self.name, kind, self.path, **options))
 
     def plan(self) -> reconcile.Planned:
@@ -209,10 +212,21 @@ def figures(found: status.ProgrammeStatus) -> dict[str, Any]:
     return {**counted, **steps}
 
 
+class Time(Clock):
+    """Ours and the box's: sleeping takes none of it, and passes it for both."""
+
+    def now(self) -> datetime:
+        return utc_now() + timedelta(seconds=self.offset_seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self.offset_seconds += seconds
+
+
 @contextmanager
-def a_box(profile: str, around: Around = lambda app: app) -> Iterator[tuple[Any, str]]:
+def a_box(profile: str, around: Around = lambda app: app, clock: Clock | None = None) -> Iterator[tuple[Any, str]]:
     """The tracker of a profile, and its address."""
-    box: Any = GitHubBox() if profile.startswith("github") else GitLabBox(premium=profile == "gitlab-premium")
+    premium = profile == "gitlab-premium"
+    box: Any = GitHubBox(clock=clock) if profile.startswith("github") else GitLabBox(clock=clock, premium=premium)
     with serving(around(box.app)) as url:
         yield box, url
     box.close()
