@@ -8,6 +8,7 @@ is left aside is told once for itself and whatever is under it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from mappings.roadmap.blocks import Block, Line
 from mappings.roadmap.drafts import Draft, Gathered, Note, StepDraft
@@ -49,17 +50,17 @@ def gather(blocks: list[Block]) -> Gathered:
     return walk.found
 
 
+@dataclass(slots=True)
 class _Walk:
     """Where the walk stands: in which milestone, under which task heading, after which label without a value."""
 
-    def __init__(self) -> None:
-        self.found = Gathered()
-        self.milestone: Draft | None = None
-        self.task: Draft | None = None
-        self.pending = ""
-        self.notes = 0  # the level of the notes heading that it stands under
-        self.details = 0
-        self.opened_at = 0  # the depth of <details> where the milestone was opened
+    found: Gathered = field(default_factory=Gathered)
+    milestone: Draft | None = None
+    task: Draft | None = None
+    pending: str = ""
+    notes: int = 0  # the level of the notes heading that it stands under
+    details: int = 0
+    opened_at: int = 0  # the depth of <details> where the milestone was opened
 
     def block(self, block: Block) -> None:
         if block.kind == "heading":
