@@ -64,7 +64,7 @@ was, now = partial(task, "1A"), partial(task, "9Z")
     ("reason", "old", "new", "same"),
     [
         ("its key alone", task("1A", "Mobilise"), task("1A", "Xyz"), True),
-        ("half of its steps, under another key", was("Mobilise crew", *OLD), now("Move a crew", *OLD[:2], *OTHER[:2]), True),
+        ("half of its steps, other key", was("Mobilise crew", *OLD), now("Move a crew", *OLD[:2], *OTHER[:2]), True),
         ("half of its steps, the longer one before", was("Mobilise crew", *OLD), now("Move a crew", *OLD[:2]), True),
         ("half of its steps, the longer one after", was("Mobilise crew", *OLD[:2]), now("Move a crew", *OLD), True),
         ("a quarter of its steps", was("Mobilise crew", *OLD), now("Move a crew", OLD[0], *OTHER[:3]), False),
