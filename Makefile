@@ -34,7 +34,7 @@ sweep: $(STAMP)  ## a first push, killed at every point of its journal, for each
 mutants: $(STAMP)  ## the mutation score of app/core and mappings; at least 85 %
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/mutmut.txt
 	rm -rf mutants
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/mutmut run
+	$(BIN)/mutmut run
 	$(BIN)/python tests/mutants.py
 
 bench: $(STAMP)  ## the budgets of docs/architecture.md, measured
