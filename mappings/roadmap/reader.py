@@ -365,8 +365,7 @@ class _Walk:
             self.close()
         summary = _SUMMARY.search(line.text)
         if summary:
-            end = lowered.find("</summary", summary.end())
-            words = line.part(summary.end(), end if end >= 0 else None)
+            words = line.part(summary.end())
             tags = _TAGS.match(words.text)
             words = words.part(tags.end() if tags else 0)
             tag = _TAGS_AT_END.search(words.text)
@@ -376,7 +375,7 @@ class _Walk:
 
     def table(self, block: Block) -> None:
         header, *rows = block.rows
-        roles = [COLUMNS.get(plain(cell.text, cell=True).strip("*_ ").casefold(), "") for cell in header]
+        roles = [COLUMNS.get(plain(cell.text).strip("*_ ").casefold(), "") for cell in header]
         keyed = [i for i, role in enumerate(roles) if role == "key"]
         column = next((i for i in keyed if any(len(row) > i and _row_key(row[i]) for row in rows)), None)
         if column is None:
@@ -407,7 +406,7 @@ class _Walk:
             draft = Draft("milestone", head.key, cell.no, cell, weak=True, table=block.line, ticked=head.ticked)
             self.titled(draft, head, [*head.title, *head.extra])
         else:
-            draft = Draft("task", str(key), cell.no, cell, weak=True, table=block.line)
+            draft = Draft("task", str(key), cell.no, cell)
             rest = cell.part(len(cell.text) - len(leading_key(cell.text)[1]))
             marks = take_marks(rest)
             draft.marks.append(marks)
@@ -419,7 +418,7 @@ class _Walk:
                 marks = take_marks(value)
                 draft.marks.append(marks)
                 draft.title = draft.title or plain(marks.rest, cell=True)
-            elif plain(value.text, cell=True).casefold() not in NOTHING:
+            elif plain(value.text).casefold() not in NOTHING:
                 self.feed(draft, role, [value])
         self.found.drafts.append(draft)
 
