@@ -299,6 +299,32 @@ def test_half_a_read_concludes_nothing_about_dependencies() -> None:
     assert (said(planned), planned.unchanged) == ([], 1)
 
 
+# A circle of parents is what no tracker takes
+
+
+@pytest.mark.parametrize(
+    ("reason", "above", "circle"),
+    [
+        ("under it", {"1B": "1A"}, True),
+        ("deep under it", {"1B": "#12", "#12": "1A"}, True),
+        ("under something else", {"1B": "#12", "#12": "1C"}, False),
+        ("in a circle of their own", {"1B": "#12", "#12": "1B"}, False),
+        ("at the top", {}, False),
+    ],
+)
+def test_nothing_is_put_under_what_people_put_under_it(reason: str, above: dict[str, str], circle: bool) -> None:
+    other = Ref("issue", "12", 12, "", "u/12")
+    found = [held(), held(B1, parent=above.get("1B")), held(other, parent=above.get("#12"))]
+    found.append(held(Ref("milestone", "11", 11), title="M", parent="1A"))  # an id of another family
+    planned = plan([want(parent="1B")], found, [link(), Link(4, "1B", "task", B1)])
+    if circle:
+        assert said(planned) == ["drift 1A parent None > None: people put 1B under it"], reason
+        again = plan([want(title="S", parent="1B")], found, [link(), Link(4, "1B", "task", B1)])
+        assert again.changes[0].base == {"title": "S"}
+    else:
+        assert said(planned) == ["update 1A u/10 {parent: None > 1B}: the roadmap asks for another parent"], reason
+
+
 # What both sides have come to say alike
 
 
