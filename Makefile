@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help setup check test sweep bench demo serve lock clean
+.PHONY: help setup check test sweep mutants bench demo serve lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -31,6 +31,12 @@ test: $(STAMP)  ## every test, on both cores
 sweep: $(STAMP)  ## pushes killed at every point of their journal, and faults at every call, for each profile
 	$(BIN)/python -m pytest -m sweep -n auto
 
+mutants: $(STAMP)  ## the mutation score of app/core and mappings; at least 85 %
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/mutmut.txt
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python tests/mutants.py
+
 bench: $(STAMP)  ## the budgets of docs/architecture.md, measured
 	$(BIN)/python -m benchmarks
 
@@ -44,7 +50,8 @@ lock: $(STAMP)  ## pin again, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.txt
 	echo setuptools | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/build.txt
+	echo 'mutmut>=3.8,<3.9' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/dev.txt - -o requirements/mutmut.txt
 	echo 'perceval>=1.6,<1.7' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o benchmarks/perceval.txt
 
 clean:  ## forget the virtual environment
-	rm -rf .venv .cache build *.egg-info
+	rm -rf .venv .cache mutants build *.egg-info

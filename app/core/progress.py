@@ -21,6 +21,8 @@ Health = Literal["done", "on_track", "at_risk", "late", "unknown"]
 
 AT_RISK_AFTER = 10.0
 """Percentage points behind the window's expectation from which a milestone is at risk."""
+DROPPED = "closed as not planned: nothing of it counts"
+ALL_DROPPED = "everything in it was closed as not planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _task(
         units = [epic or ("done" if task.completed else "open")]
     left_open = units.count("open")
     if epic == "excluded":
-        return Count(0, 0, len(units), None, "unknown", "closed as not planned: nothing of it counts")
+        return Count(0, 0, len(units), None, "unknown", DROPPED)
     excluded = units.count("excluded")
     total = len(units) - excluded
     done = units.count("done")
@@ -127,7 +129,7 @@ def _task(
         total = total or 1  # where all in it was dropped, itself
         return Count(total, total, excluded, 100.0, "measured", note)
     if not total:
-        return Count(0, 0, excluded, None, "unknown", "everything in it was closed as not planned")
+        return Count(0, 0, excluded, None, "unknown", ALL_DROPPED)
     return Count(done, total, excluded, truncated(done, total), "measured")
 
 
@@ -149,9 +151,7 @@ def _milestone(milestone: Milestone, tasks: list[tuple[Task, Count]], own: list[
     counts = [count for _, count in tasks]
     if own:
         done, excluded = own.count("done"), own.count("excluded")
-        counts.append(
-            Count(done, len(own) - excluded, excluded, None, "measured" if excluded < len(own) else "unknown")
-        )
+        counts.append(Count(done, len(own) - excluded, excluded, None, "measured"))
     summed = _sum(counts)
     if summed is not None and (summed.total or not milestone.completed):
         return summed
@@ -170,8 +170,7 @@ def _sum(counts: list[Count]) -> Count | None:
     done, total = sum(count.done for count in counts), sum(count.total for count in counts)
     excluded = sum(count.excluded for count in counts)
     if not total:
-        note = "everything in it was closed as not planned" if excluded else ""
-        return Count(0, 0, excluded, None, "unknown", note)
+        return Count(0, 0, excluded, None, "unknown", ALL_DROPPED)
     return Count(done, total, excluded, truncated(done, total), "measured")
 
 

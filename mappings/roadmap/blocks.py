@@ -215,10 +215,12 @@ def _list_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 class _Tree:
     """Tokens to blocks."""
 
+    open: dict[str, Callable[[Token], Block]]
+
     def __init__(self, source: list[str], tokens: list[Token]) -> None:
         self.source = source
         self.tokens = iter(tokens)
-        self.open: dict[str, Callable[[Token], Block]] = {
+        self.open = {
             "heading_open": self.heading,
             "paragraph_open": self.text,
             "list_item_open": self.item,

@@ -59,14 +59,14 @@ class Note:
     aside: str
 
 
+@dataclass(slots=True)
 class Gathered:
     """What the walk found: drafts and notes in document order, the title, and what was left aside."""
 
-    def __init__(self) -> None:
-        self.title = ""
-        self.drafts: list[Draft] = []
-        self.notes: list[Note] = []
-        self.warnings: list[Problem] = []
+    title: str = ""
+    drafts: list[Draft] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     def warn(self, line: int, message: str) -> None:
         self.warnings.append(Problem(line, message))

@@ -8,6 +8,7 @@ is left aside is told once for itself and whatever is under it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 from mappings.roadmap.blocks import Block, Line
 from mappings.roadmap.drafts import Draft, Gathered, Note, StepDraft
@@ -49,17 +50,17 @@ def gather(blocks: list[Block]) -> Gathered:
     return walk.found
 
 
+@dataclass(slots=True)
 class _Walk:
     """Where the walk stands: in which milestone, under which task heading, after which label without a value."""
 
-    def __init__(self) -> None:
-        self.found = Gathered()
-        self.milestone: Draft | None = None
-        self.task: Draft | None = None
-        self.pending = ""
-        self.notes = 0  # the level of the notes heading that it stands under
-        self.details = 0
-        self.opened_at = 0  # the depth of <details> where the milestone was opened
+    found: Gathered = field(default_factory=Gathered)
+    milestone: Draft | None = None
+    task: Draft | None = None
+    pending: str = ""
+    notes: int = 0  # the level of the notes heading that it stands under
+    details: int = 0
+    opened_at: int = 0  # the depth of <details> where the milestone was opened
 
     def block(self, block: Block) -> None:
         if block.kind == "heading":
@@ -364,8 +365,7 @@ class _Walk:
             self.close()
         summary = _SUMMARY.search(line.text)
         if summary:
-            end = lowered.find("</summary", summary.end())
-            words = line.part(summary.end(), end if end >= 0 else None)
+            words = line.part(summary.end())
             tags = _TAGS.match(words.text)
             words = words.part(tags.end() if tags else 0)
             tag = _TAGS_AT_END.search(words.text)
@@ -375,7 +375,7 @@ class _Walk:
 
     def table(self, block: Block) -> None:
         header, *rows = block.rows
-        roles = [COLUMNS.get(plain(cell.text, cell=True).strip("*_ ").casefold(), "") for cell in header]
+        roles = [COLUMNS.get(plain(cell.text).strip("*_ ").casefold(), "") for cell in header]
         keyed = [i for i, role in enumerate(roles) if role == "key"]
         column = next((i for i in keyed if any(len(row) > i and _row_key(row[i]) for row in rows)), None)
         if column is None:
@@ -406,7 +406,7 @@ class _Walk:
             draft = Draft("milestone", head.key, cell.no, cell, weak=True, table=block.line, ticked=head.ticked)
             self.titled(draft, head, [*head.title, *head.extra])
         else:
-            draft = Draft("task", str(key), cell.no, cell, weak=True, table=block.line)
+            draft = Draft("task", str(key), cell.no, cell)
             rest = cell.part(len(cell.text) - len(leading_key(cell.text)[1]))
             marks = take_marks(rest)
             draft.marks.append(marks)
@@ -418,7 +418,7 @@ class _Walk:
                 marks = take_marks(value)
                 draft.marks.append(marks)
                 draft.title = draft.title or plain(marks.rest, cell=True)
-            elif plain(value.text, cell=True).casefold() not in NOTHING:
+            elif plain(value.text).casefold() not in NOTHING:
                 self.feed(draft, role, [value])
         self.found.drafts.append(draft)
 

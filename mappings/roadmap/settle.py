@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from app.core.tree import Milestone, Programme, Step, Task, Window
@@ -63,15 +63,15 @@ class _Progress:
     on: date | None
 
 
+@dataclass(slots=True)
 class _Settling:
-    def __init__(self, gathered: Gathered, start: date) -> None:
-        self.gathered = gathered
-        self.start = start
-        self.problems: list[Problem] = []
-        self.nodes: dict[str, Draft] = {}
-        self.lines: dict[str, int] = {}  # of every key, steps too
-        self.edges: dict[str, tuple[str, ...]] = {}
-        self.waited_for = 0
+    gathered: Gathered
+    start: date
+    problems: list[Problem] = field(default_factory=list)
+    nodes: dict[str, Draft] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)  # of every key, steps too
+    edges: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    waited_for: int = 0
 
     def milestones(self) -> tuple[Milestone, ...]:
         drafts = self.defined()

@@ -14,9 +14,10 @@ from mappings import body
 from mappings.profile import BUILT_IN, Owners, Profile, load
 from tests.unit.core.strategies import TITLES, small_programmes
 from tests.unit.core.tracker import Holds, World
+from tests.unit.examples import examples
 from tests.unit.roadmap.strategies import programmes
 
-MODEST = settings(max_examples=100, deadline=None)
+MODEST = settings(max_examples=examples(100), deadline=None)
 PROFILES = [load(name) for name in BUILT_IN]
 ASKED = Owners(title="ask", due="ask", state="ask", milestone="roadmap", labels="roadmap")
 ASKING = [PROFILES[0].model_copy(update={"owners": ASKED})]
@@ -134,7 +135,7 @@ def human_lines(world: World) -> list[str]:
 
 
 @given(programme=small_programmes() | programmes(), profile=any_profile(), children_max=st.sampled_from([0, 2, 100]))
-@settings(MODEST, max_examples=40)
+@settings(MODEST, max_examples=examples(40))
 def test_a_first_push_settles_at_once(programme: Programme, profile: Profile, children_max: int) -> None:
     world = World(profile, Holds(children_max=children_max, start_dates=profile.kind == "gitlab", title_max=60))
     world.load(programme)

@@ -136,3 +136,40 @@ def test_health_with_little_to_go_by() -> None:
     assert programme_health(unknown, [], START) == "unknown"
     assert programme_health(half, [("done", window), ("on_track", None)], START) == "on_track"
     assert programme_health(half, [("done", window), ("on_track", None)], late) == "late"
+
+
+def test_what_was_dropped_says_so_wherever_it_counts() -> None:
+    tree = programme(replace(DONE, tasks=(task("1A"), task("1B", 1))))
+    dropped = [Unit("1A", "excluded", "1A.1"), Unit("1A", "excluded", "1A.2")]
+    found = rollup(tree, dropped, {"1A": "open", "1B": "excluded"})
+    all_dropped = "everything in it was closed as not planned"
+    assert found.counts["1A"] == Count(0, 0, 2, None, "unknown", all_dropped)
+    assert found.counts["1B"] == Count(0, 0, 1, None, "unknown", "closed as not planned: nothing of it counts")
+    assert found.counts["M1"] == Count(0, 0, 3, 100.0, "declared", all_dropped)
+    assert found.programme == Count(0, 0, 3, None, "unknown", all_dropped)
+
+
+def test_a_task_closed_as_completed_completes_what_was_open_and_leaves_what_was_dropped() -> None:
+    tree = programme(Milestone("M1", "m", (task(steps=3),)))
+    found = rollup(tree, [Unit("1A", "excluded", "1A.1"), Unit("1A", "done", "1A.2")], {"1A": "done"})
+    assert found.steps == {"1A.1": "excluded", "1A.2": "done", "1A.3": "done"}
+    assert found.counts["1A"] == Count(2, 2, 1, 100.0, "measured", "closed as completed with 1 left open")
+
+
+def test_an_issue_that_people_added_makes_its_task_measured() -> None:
+    found = rollup(programme(Milestone("M1", "m", (task(steps=1, declared_percent=90.0),))), [Unit("1A", "open")], {})
+    assert figures(found.counts["1A"]) == (0, 2, 0, 0.0, "measured")
+
+
+def test_a_completed_task_without_steps_is_one_unit_done() -> None:
+    found = rollup(programme(Milestone("M1", "m", (task(steps=0, completed=True), task("1B", 0)))), [], {})
+    assert figures(found.counts["1A"]) == (1, 1, 0, 100.0, "declared")
+    assert figures(found.counts["M1"]) == (1, 2, 0, 50.0, "declared")
+
+
+def test_a_programme_is_late_after_its_last_day_and_at_risk_with_any_milestone_that_is() -> None:
+    window, half = Window("w", START, START + timedelta(days=10)), Count(1, 2, 0, 50.0, "measured")
+    assert programme_health(half, [("on_track", window)], START + timedelta(days=10)) == "on_track"
+    assert programme_health(half, [("on_track", window)], START + timedelta(days=11)) == "late"
+    for state in ("late", "at_risk"):
+        assert programme_health(half, [("done", window), (state, window)], START) == "at_risk"  # type: ignore[list-item]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from app.core.tree import Milestone, Programme, Step, Task
 from app.core.versions import Changes, Fresh, Known, compare, flatten, likeness, match
+from tests.unit.examples import examples
 
-MODEST = settings(max_examples=60, deadline=None)
+MODEST = settings(max_examples=examples(60), deadline=None)
 # fmt: off
 NOUNS = [
     "anchor", "bridge", "copper", "dynamo", "ember", "fjord", "glacier", "harbour", "island", "jungle", "kettle",

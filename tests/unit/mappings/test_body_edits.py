@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.core.plan import Line, Section, canonical
 from mappings import body
 from mappings.harmless import harmless
+from tests.unit.examples import examples
 
 SLUG, KEY = "update-1", "1A"
 DRAFT, SHIP, TEST = Line(1, "1A.1", "Draft the plan"), Line(2, "1A.2", "Ship it"), Line(3, "1A.3", "Test everything")
@@ -24,7 +25,7 @@ And how.
 - [ ] 1A.3 Test everything
 {MARK}"""
 TICKS = {1: False, 2: True, 3: False}
-MODEST = settings(max_examples=80, deadline=None)
+MODEST = settings(max_examples=examples(80), deadline=None)
 
 
 def merge(text: str, want: Section = SECTION, base: Section = SECTION, key: str = KEY) -> str:
@@ -342,7 +343,7 @@ def sections(draw: st.DrawFn, key: str = KEY) -> Section:
 @given(text=FREE, mentions=st.booleans())
 @example("`@a`\u200b\\`", False)
 @example("/assign @bob@bob", False)
-@settings(MODEST, max_examples=250)
+@settings(MODEST, max_examples=examples(250))
 def test_harmless_twice_is_harmless_once(text: str, mentions: bool) -> None:
     once = harmless(text, mentions=mentions)
     assert harmless(once, mentions=mentions) == once
@@ -360,7 +361,7 @@ def test_harmless_takes_no_word_away(text: str) -> None:
 
 
 @given(description=FREE, want=sections(), base=sections("1Z") | sections() | st.just(Section()))
-@settings(MODEST, max_examples=150)
+@settings(MODEST, max_examples=examples(150))
 def test_merging_again_changes_nothing(description: str, want: Section, base: Section) -> None:
     once = merge(description, want, base)
     twice = merge(once, want, want)
@@ -394,7 +395,7 @@ def disturbed(draw: st.DrawFn) -> tuple[Section, str, list[str], dict[int, bool]
 
 
 @given(case=disturbed(), want=sections("2B"))
-@settings(MODEST, max_examples=150)
+@settings(MODEST, max_examples=examples(150))
 def test_no_human_line_is_ever_lost_and_ticks_go_with_their_steps(
     case: tuple[Section, str, list[str], dict[int, bool]], want: Section
 ) -> None:

@@ -14,6 +14,7 @@ from app.core.tree import Milestone, Programme, Step, Task, Window, kind_of
 from mappings import body
 from mappings.desired import Current, build
 from mappings.profile import BUILT_IN, Profile, StepMapping, load
+from tests.unit.examples import examples
 from tests.unit.roadmap.strategies import programmes
 
 GITHUB, ISSUES, GITLAB = load("github"), load("github-issues"), load("gitlab")
@@ -215,7 +216,7 @@ def test_roadmap_words_cannot_act() -> None:
 
 
 @given(tree=programmes())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_every_node_is_an_object_or_a_line_once(tree: Programme) -> None:
     nodes = list(tree.nodes())
     ids = {node.key: number for number, node in enumerate(nodes, start=1)}

@@ -80,3 +80,55 @@ def test_a_profile_of_one_s_own(tmp_path: Path) -> None:
     with pytest.raises(BadProfile, match=r"there is no profile '\.\./") as error:
         load("../profiles/github")
     assert "github-issues" in error.value.hint
+
+
+OWNER = "Input should be 'roadmap', 'tracker' or 'ask'"
+ONLY = "Value error, only {key} and {title} can stand in a title"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (profile(step='[step]\nas = ["line"]\ntitle = "{titel}"'), f"line 10: step.title: {ONLY}"),
+        (profile(step='[step]\nas = ["line"]\ntitle = "{key}"'), "line 10: step.title: Value error, needs {title}"),
+        (profile(kind='kind = "github"\n[owners]\nx = 1\ntitle = "me"'), f"line 4: owners.title: {OWNER}"),
+        (profile(kind='kind = "github"\n["owners"]\ntitle = "me"'), f"line 3: owners.title: {OWNER}"),
+        (profile(kind='kind = "github"\n["owners"]'), ""),
+        (profile(kind='owners.title = "ask"\nowners.due = "me"\nkind = "github"'), f"line 2: owners.due: {OWNER}"),
+        (profile(kind='owners = { due = "me" }\nkind = "github"'), f"line 1: owners.due: {OWNER}"),
+        (profile(milestone='["milestone"]'), "line 2: milestone.title: Field required"),
+        (profile(milestone="['milestone']"), "line 2: milestone.title: Field required"),
+        (profile(kind='x = 1\nkind = "github"'), "line 1: x: unknown key"),
+        ("# nothing", "line 1: kind: Field required"),
+    ],
+)  # fmt: skip
+def test_the_whole_of_what_is_said(text: str, says: str) -> None:
+    if not says:
+        assert parse(text, "mine.toml").kind == "github"
+        return
+    with pytest.raises(BadProfile) as error:
+        parse(text, "mine.toml")
+    assert error.value.message == f"the profile mine.toml, {says}"
+    assert (error.value.type, error.value.status) == ("bad-profile", 422)
+
+
+def test_a_profile_that_is_none_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(BadProfile) as error:
+        load("githbu")
+    assert error.value.message == "there is no profile 'githbu'"
+    assert error.value.hint == (
+        "use one of github, github-issues, gitlab, gitlab-issues, gitlab-premium, or a path ending in .toml"
+    )
+    with pytest.raises(BadProfile) as error:
+        load(str(tmp_path / "no.toml"))
+    assert error.value.message.startswith(f"the profile {tmp_path / 'no.toml'} can't be read: [Errno 2]")
+    with pytest.raises(BadProfile) as error:
+        parse("kind =", "mine.toml")
+    assert error.value.message.startswith("the profile mine.toml is not TOML: ")
+
+
+def test_a_profile_s_words_are_utf_8_wherever_it_is_read(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_bytes(profile(step='[step]\nas = ["line"]\ntitle = "{title} · Schritt für Schritt"').encode())
+    assert load(str(mine)).step.title == "{title} · Schritt für Schritt"
+    assert load("github").milestone.title == "{key} — {title}"

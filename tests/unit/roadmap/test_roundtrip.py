@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from app.core.tree import Milestone, Programme, Step, Task, Window
 from mappings.roadmap import Figure, Problem, RoadmapRefused, read, render, write_back
+from tests.unit.examples import examples
 from tests.unit.roadmap.strategies import HOSTILE, programmes, words
 
 START = date(2026, 11, 2)
 DAY = date(2026, 12, 24)
-MODEST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODEST = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FRAGMENTS = [
     "### Milestone M1 — Title (12% complete)",
@@ -121,7 +122,7 @@ def test_without_figures_every_byte_stays(source: bytes) -> None:
     assert write_back(source, {}) == source
 
 
-@settings(MODEST, max_examples=150)
+@settings(MODEST, max_examples=examples(150))
 @given(documents | st.text(max_size=300))
 @example("\ufeff### M1 — x\r\r\n- **Tasks:**\r\r\n")
 @example("- \n  \u2028\n### M1 — \x0c")
@@ -141,7 +142,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert len(set(keys)) == len(keys)
 
 
-@settings(MODEST, max_examples=150)
+@settings(MODEST, max_examples=examples(150))
 @given(documents, st.integers(0, 100), st.booleans())
 def test_figures_change_digits_and_notes_alone(text: str, percent: int, dated: bool) -> None:
     source = b"### M7 - seven (1% done)\n" + text.encode()
