@@ -28,6 +28,8 @@ POINTS = ("opening", "opened", "carried out", "answered", "bound")
 are, and nothing is sent. carried out: the tracker has done it, and its answer never arrives. answered: the answer is
 there, and the reference and the new base are written and not committed. bound: they are, and the run hasn't counted it.
 """
+LABEL, PARENT = "a label was made", "put under its parent"
+"""What a tracker has carried out where that isn't all that the step asks."""
 SENT = ("create", "update", "block")
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +51,10 @@ class Met:
 
 @dataclass(slots=True)
 class Executioner:
-    """Around a box: kills whoever asked for it once a write of theirs is carried out, before a byte of the answer."""
+    """Around a box: kills whoever asked for it once a write of theirs is carried out, before a byte of the answer.
+
+    Where a step takes more than one write, as putting an issue under another parent does, each is a point of its own.
+    """
 
     lethal: Path
     killed: list[tuple[str, str]] = field(default_factory=list)  # step, what was carried out
@@ -81,16 +86,27 @@ class Executioner:
         return watched
 
     def _kill(self, path: str, body: bytes) -> None:
-        pid, step = json.loads(self.lethal.read_text())
-        self.lethal.unlink()
-        label = path.endswith("/labels") or b"labelCreate" in body or b"createLabel" in body
-        self.killed.append((step, "a label was made" if label else "carried out"))
-        os.kill(pid, signal.SIGKILL)
+        pid, step, met = json.loads(self.lethal.read_text())
+        label = path.endswith("/labels") or b"labelCreate" in body
+        point = LABEL if label else PARENT if b"addSubIssue" in body else "carried out"
+        if point not in met:
+            self.lethal.unlink()
+            self.killed.append((step, point))
+            os.kill(pid, signal.SIGKILL)
 
 
 def writes(path: str, body: bytes) -> bool:
     """Whether a request that is no GET asks for a change."""
     return not path.endswith("/graphql") or str(json.loads(body)["query"]).lstrip().startswith("mutation")
+
+
+def one_certificate(folder: Path) -> str:
+    """A file with a single authority: reading all of them takes as long as all the rest of a start."""
+    import certifi
+
+    path, end = folder / "one.pem", "-----END CERTIFICATE-----\n"
+    path.write_text(certifi.contents().partition(end)[0] + end)
+    return str(path)
 
 
 class Room:
@@ -190,9 +206,13 @@ class _Applier:
 
     def send(self, call: Callable[..., Any], *args: Any) -> Any:
         self.at("opened")
-        if self.due("carried out"):
-            self.lethal.write_text(json.dumps([os.getpid(), self.step]))
-        return call(*args)
+        if "carried out" not in self.points:
+            return call(*args)
+        met = [point for step, point in self.met if step == self.step]
+        self.lethal.write_text(json.dumps([os.getpid(), self.step, met]))
+        made = call(*args)
+        self.lethal.unlink()
+        return made
 
 
 class _Sending:
@@ -229,7 +249,7 @@ def _serve() -> None:
 
     databases: dict[str, Database] = {}
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["SSL_CERT_FILE"] = _one_certificate(Path(folder))
+        os.environ["SSL_CERT_FILE"] = one_certificate(Path(folder))
         for line in sys.stdin:
             job = json.loads(line)
             db = databases.get(job["db"]) or databases.setdefault(job["db"], Database(job["db"]))
@@ -255,6 +275,8 @@ def _forked(job: dict[str, Any], ctx: Any) -> dict[str, Any]:
 
 
 def _child(job: dict[str, Any], ctx: Any, out: int) -> None:
+    gc.disable()  # it doesn't live long enough to need it
+
     def say(what: Any) -> None:
         os.write(out, json.dumps(what).encode() + b"\n")
 
@@ -265,15 +287,6 @@ def _child(job: dict[str, Any], ctx: Any, out: int) -> None:
         say(f"{type(error).__name__}: {error}")
     finally:
         os._exit(0)
-
-
-def _one_certificate(folder: Path) -> str:
-    """A file with a single authority: reading all of them takes as long as all the rest of a start."""
-    import certifi
-
-    path, end = folder / "one.pem", "-----END CERTIFICATE-----\n"
-    path.write_text(certifi.contents().partition(end)[0] + end)
-    return str(path)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from app.sync.context import Context, utc_now
 from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
-from connectors.sandbox.kit import serving
+from connectors.sandbox.kit import Clock, serving
 
 ROOT = Path(__file__).parents[2]
 ROADMAP = ROOT.parent / "shared" / "roadmaps" / "update-milestone-list-1.00.md"
 PROFILES = ["github", "github-issues", "gitlab", "gitlab-issues", "gitlab-premium"]
-MARKER = re.compile(r"<!-- milepost:([^/\s]+)/(\S+) -->")
+MARKER = re.compile(r"<!-- milepost:([a-z0-9-]+)/(\S+) -->")
 Around = Callable[[ASGIApp], ASGIApp]
 
 
@@ -210,9 +210,10 @@ def figures(found: status.ProgrammeStatus) -> dict[str, Any]:
 
 
 @contextmanager
-def a_box(profile: str, around: Around = lambda app: app) -> Iterator[tuple[Any, str]]:
+def a_box(profile: str, around: Around = lambda app: app, clock: Clock | None = None) -> Iterator[tuple[Any, str]]:
     """The tracker of a profile, and its address."""
-    box: Any = GitHubBox() if profile.startswith("github") else GitLabBox(premium=profile == "gitlab-premium")
+    premium = profile == "gitlab-premium"
+    box: Any = GitHubBox(clock=clock) if profile.startswith("github") else GitLabBox(clock=clock, premium=premium)
     with serving(around(box.app)) as url:
         yield box, url
     box.close()
