@@ -28,8 +28,8 @@ check: $(STAMP)  ## format, lint, types, layers, Dockerfile
 test: $(STAMP)  ## every test, on both cores
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-sweep: $(STAMP)  ## a first push, killed at every point of its journal, for each profile
-	$(BIN)/python -m pytest -m sweep -n auto -rP
+sweep: $(STAMP)  ## pushes killed at every point of their journal, and faults at every call, for each profile
+	$(BIN)/python -m pytest -m sweep -n auto
 
 bench: $(STAMP)  ## the budgets of docs/architecture.md, measured
 	$(BIN)/python -m benchmarks

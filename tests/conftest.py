@@ -9,6 +9,15 @@ from typing import Any
 
 import pytest
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests want to be told even where they pass: how many cases they went through."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
+
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 

@@ -28,8 +28,8 @@ POINTS = ("opening", "opened", "carried out", "answered", "bound")
 are, and nothing is sent. carried out: the tracker has done it, and its answer never arrives. answered: the answer is
 there, and the reference and the new base are written and not committed. bound: they are, and the run hasn't counted it.
 """
-LABEL, PARENT = "a label was made", "put under its parent"
-"""What a tracker has carried out where that isn't all that the step asks."""
+LABEL, PARENT, CLOSED = "a label was made", "put under its parent", "closed, having been made open"
+"""What a tracker has carried out where that isn't all that the step asks, and what is left of a step then."""
 SENT = ("create", "update", "block")
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +89,8 @@ class Executioner:
         pid, step, met = json.loads(self.lethal.read_text())
         label = path.endswith("/labels") or b"labelCreate" in body
         point = LABEL if label else PARENT if b"addSubIssue" in body else "carried out"
+        if point == "carried out" and point in met:
+            point = CLOSED
         if point not in met:
             self.lethal.unlink()
             self.killed.append((step, point))

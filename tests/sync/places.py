@@ -33,13 +33,16 @@ Around = Callable[[ASGIApp], ASGIApp]
 
 @dataclass(slots=True)
 class Place:
-    """A programme and its target, both called `name`, in a repository or project of their own: `name/app`."""
+    """A programme and its target, both called `name`, in a repository or project of their own: `name/app`. `mapping` is
+    the profile's file, where it isn't the built-in one.
+    """
 
     ctx: Context
     url: str
     box: Any
     profile: str
     name: str
+    mapping: str = ""
 
     @property
     def github(self) -> bool:
@@ -55,7 +58,7 @@ class Place:
     def target(self) -> None:
         kind = "github" if self.github else "gitlab"
         more = {"group": self.name} if self.profile == "gitlab-premium" else {}
-        options = {"profile": self.profile, "token_env": "SYNC_TOKEN", "base_url": self.url} | more
+        options = {"profile": self.mapping or self.profile, "token_env": "SYNC_TOKEN", "base_url": self.url} | more
         targets.add(self.ctx, NewTarget(self.name, self.name, kind, self.path, **options))
 
     def plan(self) -> reconcile.Planned:
