@@ -7,11 +7,12 @@ Milepost hammer: requests are counted by the box.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import combinations, count
+from functools import cached_property
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ from app.settings import Settings
 from app.sync import reconcile, status, webhook
 from app.sync.context import Context, utc_now
 from app.sync.reconcile import ReadIncomplete
-from app.sync.run import ATTEMPTS
-from connectors.base import Retryable
+from connectors.base import RateLimited, TrackerError
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.kit import Clock, serving
 from tests.api.house import until
@@ -64,13 +64,13 @@ STEPS = 4
 """Of either version: M1, 1A, 1B, M2; then M1 and 1A change, 2A is made, 1B is closed."""
 READS = r"^GET |graphql$"
 WRITES = r"^(POST|PATCH|PUT) (?!.*graphql$)"
-MOST_READS = 12
-"""Of one plan or apply: two looks at everything, and what is asked once to know what the place holds."""
 
 FAULTS = {
     "500": Fault("error", status=500),
     "502": Fault("error", status=502),
     "503": Fault("error", status=503),
+    "401": Fault("error", status=401),
+    "404": Fault("error", status=404),
     "500 after": Fault("error_after", status=500),
     "502 after": Fault("error_after", status=502),
     "503 after": Fault("error_after", status=503),
@@ -84,10 +84,16 @@ FAULTS = {
     "secondary limit, no time said": Fault("secondary_limit"),
     "list lag": Fault("list_lag", seconds=2, times=None),
 }
-ONCE = ("500", "503", "500 after", "503 after", "latency", "primary limit", "secondary limit, no time said")
-"""Tried at one call each: what they are to Milepost another is too, or nothing."""
-PAIRED = [name for name in FAULTS if name == "latency" or name not in (*ONCE, "502 after")]
+KINDS = [name for name in FAULTS if name not in ("500", "503", "401", "404", "500 after", "503 after")]
+"""One of each kind, and the limit in both ways."""
+HOOKS = {
+    "hook lost": Fault("hook_lost"),
+    "hook late": Fault("hook_late", seconds=0.1),
+    "hook twice": Fault("hook_twice"),
+    "hooks out of order": Fault("hook_reordered"),
+}
 PROFILES = ["github", "gitlab"]
+Told = Callable[[str, object], None]
 
 
 class Time(Clock):
@@ -98,6 +104,16 @@ class Time(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.offset_seconds += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How many requests each act takes where nothing goes wrong."""
+
+    plan: int
+    first: int
+    second: int
+    refresh: int
 
 
 @dataclass
@@ -111,60 +127,88 @@ class Bench:
     ctx: Context
     calm: Context
     numbers: Iterator[int]
+    cases: int = 0
 
     def place(self) -> Place:
+        self.cases += 1
         return Place(self.ctx, self.url, self.box, self.profile, f"place-{next(self.numbers)}")
 
     def counted(self) -> dict[str, int]:
         return dict(self.box.log.summary())
 
-    def carry_on(self, place: Place) -> None:
-        """An apply while there may be faults: it ends well, or says that the tracker didn't answer."""
+    @contextmanager
+    def at_most(self, reads: int, writes: int) -> Iterator[None]:
         before = self.counted()
-        try:
-            reconcile.apply_plan(self.ctx, place.name, max_percent=100.0)
-        except (Retryable, ReadIncomplete):
-            self.time.sleep(61)  # what the tracker asked for
+        yield
         after = self.counted()
-        assert after["writes"] - before["writes"] <= ATTEMPTS * STEPS
-        assert after["reads"] - before["reads"] <= MOST_READS
+        assert after["reads"] - before["reads"] <= reads
+        assert after["writes"] - before["writes"] <= writes
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Told by a rehearsal."""
+        place, counts = self.place(), [self.counted()["total"]]
+        place.read(FIRST)
+        place.target()
+        place.write("1B — Blueprint", "nobody's business")
+        for act in (place.plan, place.apply, lambda: place.read(SECOND), place.apply, place.figures):
+            counts.append(self.counted()["total"])
+            act()
+        counts.append(self.counted()["total"])
+        plan, first, _, second, refresh = (after - before for before, after in pairwise(counts[1:]))
+        return Calls(plan, first, second, refresh)
+
+    def apply(self, place: Place, faults: int = 0) -> None:
+        """An apply, perhaps with faults: it ends well, or says what went wrong, and can be begun again.
+
+        It is bounded: no step is sent more than once, but for a call that a fault put off, which costs one more. It is
+        read as for a plan, and once more where a create's answer was lost: two looks at everything.
+        """
+        with self.at_most(2 * self.calls.plan, STEPS + faults), suppress(TrackerError, ReadIncomplete):
+            reconcile.apply_plan(self.ctx, place.name, max_percent=100.0)
+        self.rest(place)
 
     def look(self, place: Place) -> None:
-        """A plan and a refresh while there may be faults: they write nothing."""
-        before = self.counted()
-        try:
+        """A plan and a refresh with faults: they write nothing, and read no more than those in peace."""
+        with self.at_most(self.calls.plan, 0), suppress(TrackerError):
             place.plan()
-        except Retryable:
-            self.time.sleep(61)
-        found = reconcile.refresh(self.ctx, place.name)
-        if found.error:
-            self.time.sleep(61)
-        after = self.counted()
-        assert after["writes"] == before["writes"]
-        assert after["reads"] - before["reads"] <= 2 * MOST_READS
+        self.rest(place)
+        with self.at_most(self.calls.plan, 0):
+            reconcile.refresh(self.ctx, place.name)
+        self.rest(place)
 
-    @contextmanager
-    def struck(self, *faults: Fault) -> Iterator[None]:
-        """With these faults; each of them strikes."""
-        ids = [self.box.faults.add(fault) for fault in faults]
-        yield
-        struck = {fault.kind: self.box.faults.struck(number) for number, fault in zip(ids, faults, strict=True)}
-        self.box.faults.clear()
-        assert 0 not in struck.values(), struck
+    def rest(self, place: Place) -> None:
+        """What the tracker asked for: until then nobody asks it anything."""
+        with self.ctx.db.read() as session:
+            until = targets.get(session, place.name).hold_until
+        if until is not None and until > self.time.now():
+            with self.at_most(0, 0), pytest.raises(RateLimited):
+                place.plan()
+            with self.at_most(0, 0):
+                assert reconcile.refresh(self.ctx, place.name).error
+        self.time.sleep(61)
 
     def push(self, place: Place, *faults: Fault) -> None:
-        """Apply with these faults; lists may lag on while it is tried again; then without, twice at most."""
-        with self.struck(*faults):
-            self.carry_on(place)
-            lag = [fault for fault in faults if fault.kind == "list_lag"]
-            if lag:
-                self.carry_on(place)
-        left = place.pending()
+        """Apply until each of these faults has struck, and lists that lag have done so for two; then, without, twice at
+        most.
+        """
+        ids = {self.box.faults.add(fault): fault for fault in faults}
+        for number in count(1):
+            self.apply(place, len(faults))
+            struck = [self.box.faults.struck(each) for each in ids]
+            if all(struck) and (number > 1 or not any(fault.times is None for fault in faults)):
+                break
+            assert number <= len(faults), f"{faults} struck {struck} times"
+        self.box.faults.clear()
         for _ in range(2):
-            if left:
-                place.apply()
-                left = place.pending()
-        assert left == {}
+            self.apply(place)
+        assert place.pending() == {}
+
+    def looks(self, place: Place, *faults: Fault) -> None:
+        ids = [self.box.faults.add(fault) for fault in faults]
+        self.look(place)
+        assert all(self.box.faults.struck(each) for each in ids)
+        self.box.faults.clear()
 
     def right(self, place: Place, wanted: set[str]) -> None:
         """One object a node, people's work as it was, and the same figures in a database that sees it for the first
@@ -225,42 +269,63 @@ def through(bench: Bench, first: list[Fault], second: list[Fault], looks: list[F
     place.write("1B — Blueprint", "nobody's business")
     bench.push(place, *first)
     people(place)
-    bench.time.sleep(60)
     place.read(SECOND)
-    with bench.struck(*looks):
-        bench.look(place)
+    bench.looks(place, *looks)
     bench.push(place, *second)
     bench.right(place, {"M1", "1A", "1B", "M2", "2A"})
 
 
-def on(fault: Fault, match: str, skip: int = 0) -> Fault:
-    """The fault, at the calls that match; a lag is of lists wherever they are read."""
+def on(name: str, match: str, skip: int = 0) -> Fault:
+    """The fault, at one of the calls that match; a lag is of lists wherever they are read."""
+    fault = FAULTS[name]
     return replace(fault, match=READS) if fault.kind == "list_lag" else replace(fault, match=match, skip=skip)
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_one_fault_at_every_call(bench: Bench, name: str) -> None:
-    fault = FAULTS[name]
-    for step in [ONCE.index(name) % STEPS] if name in ONCE else range(STEPS):
-        at = [on(fault, WRITES, step)]
-        through(bench, at, at, [on(fault, READS, step % 2)])
+def at_call(bench: Bench, name: str, number: int) -> None:
+    """The fault at that call of each act that has so many."""
+    calls = bench.calls
+    at = on(name, "", number)
+    acts = [[at] if number < most else [] for most in (calls.first, calls.second, calls.plan)]
+    if calls.plan <= number < calls.plan + calls.refresh:
+        acts[2] = [at]
+    through(bench, *acts)
 
 
-@pytest.mark.parametrize("names", list(combinations(PAIRED, 2)), ids=" and ".join)
-def test_two_faults_at_once(bench: Bench, names: tuple[str, str]) -> None:
-    one, other = (FAULTS[name] for name in names)
+def paired(bench: Bench, one: str, other: str) -> None:
+    """At two calls that make objects; at one call and its second attempt; at a read and a write after it."""
     first = [on(one, WRITES, 1), on(other, WRITES, 2)]
-    second = [on(other, WRITES), on(one, WRITES, 1)]
+    second = [on(other, WRITES), on(one, WRITES, 1)] if one < other else [on(one, READS), on(other, WRITES)]
     through(bench, first, second, [on(one, READS), on(other, READS)])
 
 
-HOOKS = {
-    "lost": Fault("hook_lost"),
-    "late": Fault("hook_late", seconds=0.1),
-    "twice": Fault("hook_twice"),
-    "reordered": Fault("hook_reordered"),
-}
+@pytest.mark.parametrize(("bench", "name"), zip(PROFILES * len(KINDS), KINDS, strict=False), indirect=["bench"])
+def test_a_fault(bench: Bench, name: str) -> None:
+    """A part of what follows, in every run: each kind, each at another call."""
+    at_call(bench, name, KINDS.index(name) % bench.calls.first)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", FAULTS)
+def test_one_fault_at_every_call(bench: Bench, name: str, record_property: Told) -> None:
+    calls = bench.calls
+    most = max(calls.first, calls.second, calls.plan + calls.refresh)
+    for number in [0] if FAULTS[name].times is None else range(most):
+        at_call(bench, name, number)
+    told(bench, name, record_property)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("one", KINDS)
+def test_two_faults_at_once(bench: Bench, one: str, record_property: Told) -> None:
+    for other in KINDS:
+        paired(bench, one, other)
+    told(bench, f"{one}, with each other", record_property)
+
+
+# -- webhooks
+
 TICKS = ["1A.1", "1A.2", "1B.1"]
+EVENTS = r"^(issues|Issue Hook)$"
 
 
 @pytest.fixture(scope="module")
@@ -274,11 +339,8 @@ def door(bench: Bench) -> Iterator[tuple[str, list[str]]]:
             yield url, asked
 
 
-@pytest.mark.parametrize("names", [(name,) for name in HOOKS] + list(combinations(HOOKS, 2)), ids=" and ".join)
-def test_webhooks_that_are_lost_late_twice_or_out_of_order(
-    bench: Bench, door: tuple[str, list[str]], names: tuple[str, ...]
-) -> None:
-    """However they come, each only says "look again": after the last of them, or at the interval, all is right."""
+def hooked(bench: Bench, door: tuple[str, list[str]], *names: str, reads: str = "") -> None:
+    """Work is done under these faults of webhooks, and `reads` where the tracker is read for one that came in."""
     url, asked = door
     place = bench.place()
     place.read(FIRST)
@@ -290,21 +352,24 @@ def test_webhooks_that_are_lost_late_twice_or_out_of_order(
         until(lambda: made.url in [one for one, _ in bench.box.hooks.sent])  # the ping
     began = len(bench.box.hooks.sent)
     asked.clear()
-    match = r"^(issues|Issue Hook)$"
-    with bench.struck(*(replace(HOOKS[name], match=match) for name in names)):
-        for step in TICKS:
-            tick(place, step)
-            handle(bench, place, asked)
-        until(lambda: [one for one, _ in bench.box.hooks.sent[began:]].count(made.url) >= len(TICKS))
+    ids = [bench.box.faults.add(replace(HOOKS[name], match=EVENTS)) for name in names]
+    at = bench.box.faults.add(on(reads, READS)) if reads else None
+    for step in TICKS:
+        tick(place, step)
         handle(bench, place, asked)
+    until(lambda: [one for one, _ in bench.box.hooks.sent[began:]].count(made.url) >= len(TICKS))
+    handle(bench, place, asked)
+    assert all(bench.box.faults.struck(each) for each in [*ids, *([at] if at else [])])
+    bench.box.faults.clear()
     wanted = dict.fromkeys(TICKS, "done")
     seen = counted(status.status(bench.ctx, place.name))
     assert {step: seen[step] for step in TICKS} == wanted
-    with bench.struck(replace(HOOKS["lost"], match=match)):
-        tick(place, "1A.1", " ")
-        until(lambda: bench.box.hooks.sent[-1] == (made.url, 0))
+    bench.box.faults.add(replace(HOOKS["hook lost"], match=EVENTS))
+    tick(place, "1A.1", " ")
+    until(lambda: bench.box.hooks.sent[-1] == (made.url, 0))
     assert asked == []
     assert counted(status.status(bench.ctx, place.name)) == seen
+    bench.box.faults.clear()
     reconcile.refresh(bench.ctx, place.name)  # at the interval
     assert counted(status.status(bench.ctx, place.name))["1A.1"] == "open"
 
@@ -317,9 +382,35 @@ def tick(place: Place, step: str, mark: str = "x") -> None:
 
 
 def handle(bench: Bench, place: Place, asked: list[str]) -> None:
-    """What the schedule does with the webhook calls that have come in by now."""
-    if asked:
+    """What the schedule does with the webhook calls that have come in by now, until one refresh answers them."""
+    while asked:
         asked.clear()
-        assert reconcile.refresh(bench.ctx, place.name).error is None
+        with bench.at_most(bench.calls.plan, 0):
+            failed = reconcile.refresh(bench.ctx, place.name).error
         with bench.ctx.db.read() as session:
-            assert targets.get(session, place.name).id not in targets.deliveries_waiting(session) or asked
+            waits = targets.get(session, place.name).id in targets.deliveries_waiting(session)
+        assert waits or not failed
+        bench.rest(place)
+        if waits:
+            asked.append("again")
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_fault_of_webhooks(bench: Bench, door: tuple[str, list[str]], name: str) -> None:
+    """However they come, each only says "look again": after the last of them, or at the interval, all is right."""
+    hooked(bench, door, name)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("one", HOOKS)
+def test_two_faults_with_webhooks(bench: Bench, door: tuple[str, list[str]], one: str, record_property: Told) -> None:
+    for other in HOOKS:
+        hooked(bench, door, one, other)
+    for reads in KINDS:
+        hooked(bench, door, one, reads=reads)
+    told(bench, f"{one}, with each other", record_property)
+
+
+def told(bench: Bench, what: str, record_property: Told) -> None:
+    record_property("told", f"faults, {bench.profile}: {what}: {bench.cases} cases")
+    bench.cases = 0
