@@ -298,7 +298,7 @@ def paired(bench: Bench, one: str, other: str) -> None:
     through(bench, first, second, [on(one, READS), on(other, READS)])
 
 
-@pytest.mark.parametrize(("bench", "name"), zip(PROFILES * len(KINDS), KINDS, strict=False), indirect=["bench"])
+@pytest.mark.parametrize(("bench", "name"), list(zip(PROFILES * len(KINDS), KINDS, strict=False)), indirect=["bench"])
 def test_a_fault(bench: Bench, name: str) -> None:
     """A part of what follows, in every run: each kind, each at another call."""
     at_call(bench, name, KINDS.index(name) % bench.calls.first)
