@@ -1,21 +1,28 @@
 """One writer per target: a lease that is renewed as long as its holder lives, and lapses by itself.
 
+Whoever was held up for longer than it lasts, as on a machine that slept, finds out before anything is written or kept.
 On Linux a lease says which process holds it: one that was killed on this machine gives way at once.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlmodel import Session
+
 from app.db import targets
+from app.db.engine import DatabaseUnusable
 from app.sync.context import Context, new_id
 
 SECONDS = 60.0
+BEATS = 4
+"""How often a lease is renewed in the time that it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,37 @@ class Lease:
         Raises TargetBusy when another has taken over.
         """
         with self.ctx.db.write() as session:
-            targets.renew_lease(session, self.target_id, self.fence, SECONDS, self.ctx.now())
+            self.confirm(session)
             return targets.lease_wanted(session, self.target_id)
+
+    def confirm(self, session: Session) -> None:
+        """To be called in each transaction that keeps what its holder found out. Raises TargetBusy as `renew` does."""
+        targets.renew_lease(session, self.target_id, self.fence, SECONDS, self.ctx.now())
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Renewed from a thread of its own: for calls to the tracker, which can take longer than a lease lasts.
+
+        Raises nothing: that another has taken over is found out by `renew` or `confirm` afterwards.
+        """
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(SECONDS / BEATS):
+                try:
+                    self.renew()
+                except targets.TargetBusy:
+                    return
+                except DatabaseUnusable:
+                    continue  # it may be back before the lease has lapsed
+
+        thread = threading.Thread(target=beat, name=f"lease-{self.target_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 @contextmanager

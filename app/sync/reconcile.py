@@ -14,6 +14,7 @@ from app.db import journal, mirror, targets
 from app.db.models import PlanRow, TargetRow
 from app.sync import compute, lease, settle
 from app.sync.context import Context, new_id
+from app.sync.lease import Lease
 from app.sync.run import Outcome, Runner, Stop, urgent_first
 from connectors.base import Connector, Observation, RateLimited, TrackerError
 
@@ -134,19 +135,22 @@ def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = 
     """Read the tracker whole and store the difference. Writes nothing to the tracker."""
     with ctx.db.read() as session:
         target = targets.get(session, name)
-    with lease.held(ctx, target.id, patience=PATIENCE), opened(ctx, target) as connector:
-        return _plan(ctx, target, connector, adopt=adopt, recreate=recreate)
+    with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
+        return _plan(held, target, connector, adopt=adopt, recreate=recreate)
 
 
-def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool, recreate: bool) -> Planned:
-    seen = observe(ctx, target.id, connector, full=True)
-    holds = (None if seen.complete else compute.last_holds(target)) or connector.capabilities()
+def _plan(held: Lease, target: TargetRow, connector: Connector, *, adopt: bool, recreate: bool) -> Planned:
+    ctx = held.ctx
+    seen = observe(held, connector, full=True)
+    with held.beating():
+        holds = (None if seen.complete else compute.last_holds(target)) or connector.capabilities()
     with ctx.db.read() as session:
         unsure = bool(settle.unfound(session, target))
     if unsure and seen.complete:
         ctx.sleep(LIST_LAG)
-        seen = observe(ctx, target.id, connector, full=True)
+        seen = observe(held, connector, full=True)
     with ctx.db.write() as session:
+        held.confirm(session)
         if unsure and seen.complete:
             settle.forget_unmade(session, target)
         targets.by_id(session, target.id).holds = {k: v for k, v in asdict(holds).items() if k != "pace"}
@@ -158,11 +162,13 @@ def _plan(ctx: Context, target: TargetRow, connector: Connector, *, adopt: bool,
     return Planned(plan_id, target.name, plan, managed, seen.observation.problem)
 
 
-def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool, writing: bool = False) -> Seen:
+def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = False) -> Seen:
     """Read the tracker and keep what was found. The cursor moves only when nothing failed.
 
-    Unless the caller is `writing`, it has the lease and no call is under way: those that were lost are settled.
+    Unless the caller is `writing`, no call is under way: those that were lost are settled. Raises TargetBusy, and keeps
+    nothing, where another has taken the target over meanwhile: what was read is older than what that one did.
     """
+    ctx, target_id = held.ctx, held.target_id
     began = ctx.now()
     with ctx.db.read() as session:
         target = targets.by_id(session, target_id)
@@ -171,8 +177,10 @@ def observe(ctx: Context, target_id: str, connector: Connector, *, full: bool, w
         until = f"{target.hold_until:%Y-%m-%d %H:%M:%S} UTC"
         raise RateLimited(f"the tracker asked to be left alone until {until}", "try again then", retry_after=left)
     since = None if full or target.mirrored_at is None else target.cursor
-    observation = connector.observe(since)  # type: ignore[arg-type]  # a stored Cursor
+    with held.beating():
+        observation = connector.observe(since)  # type: ignore[arg-type]  # a stored Cursor
     with ctx.db.write() as session:
+        held.confirm(session)
         target = targets.by_id(session, target_id)
         whole = observation.full and observation.complete
         changed = mirror.keep(session, target_id, observation.objects, full=whole)
@@ -216,7 +224,7 @@ def apply_plan(
 
     def look() -> None:
         try:
-            observe(ctx, target.id, connector, full=False, writing=True)
+            observe(held, connector, full=False, writing=True)
         except TrackerError as error:
             _failed(ctx, target.id, error.message)
 
@@ -224,12 +232,12 @@ def apply_plan(
         with ctx.db.write() as session:
             journal.interrupt_runs(session, target.id, ctx.now())
         if plan_id is None:
-            planned = _plan(ctx, target, connector, adopt=False, recreate=recreate)
+            planned = _plan(held, target, connector, adopt=False, recreate=recreate)
             if not planned.plan.complete:
                 raise incomplete(planned.problem)
             steps = [change for change in planned.plan.changes if change.action in WRITING]
         else:
-            planned, steps = _reviewed(ctx, target, connector, plan_id, recreate)
+            planned, steps = _reviewed(held, target, connector, plan_id, recreate)
         guard(planned.plan, planned.managed, max_percent)
         if steps and not agree(planned):
             return None
@@ -241,9 +249,10 @@ def apply_plan(
 
 
 def _reviewed(
-    ctx: Context, target: TargetRow, connector: Connector, plan_id: str, recreate: bool
+    held: Lease, target: TargetRow, connector: Connector, plan_id: str, recreate: bool
 ) -> tuple[Planned, list[Change]]:
     """The stored plan and those of its steps that are still to do. Raises PlanStale."""
+    ctx = held.ctx
     with ctx.db.read() as session:
         row = journal.plan_row(session, target.id, plan_id)
         done = journal.done_before(session, plan_id)
@@ -259,7 +268,7 @@ def _reviewed(
             f"the plan {plan_id} is {age} days old, and plans are good for {EXPIRES_AFTER.days}",
             f"plan again: milepost plan {target.name}",
         )
-    seen = observe(ctx, target.id, connector, full=unsure)
+    seen = observe(held, connector, full=unsure)
     if not seen.complete:
         raise incomplete(seen.observation.problem)
     holds = connector.capabilities()
@@ -318,9 +327,9 @@ def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
     whole = full or target.mirrored_at is None or now - target.mirrored_at > FULL_AFTER
     requests = 0
     try:
-        with lease.held(ctx, target.id, patience=PATIENCE), opened(ctx, target) as connector:
+        with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
             try:
-                seen = observe(ctx, target.id, connector, full=whole)
+                seen = observe(held, connector, full=whole)
             finally:
                 requests = connector.requests
     except MilepostError as error:

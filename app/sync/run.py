@@ -187,7 +187,8 @@ class Runner:
         """The step's one call; sent again only when the tracker said for certain that nothing was written."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._send(change)
+                with self.lease.beating():
+                    return self._send(change)
             except Retryable as error:
                 wait = error.retry_after if error.retry_after is not None else 2.0**attempt * JITTER.uniform(0.5, 1.5)
                 if error.retry_after is not None:

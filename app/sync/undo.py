@@ -23,8 +23,8 @@ def make_undo(ctx: Context, run_id: str) -> Planned:
     """
     with ctx.db.read() as session:
         target = targets.by_id(session, journal.run_row(session, run_id).target_id)
-    with lease.held(ctx, target.id, patience=PATIENCE), opened(ctx, target) as connector:
-        seen = reconcile.observe(ctx, target.id, connector, full=True)
+    with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
+        seen = reconcile.observe(held, connector, full=True)
     if not seen.complete:
         raise reconcile.incomplete(seen.observation.problem)
     with ctx.db.write() as session:

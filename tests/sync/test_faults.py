@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import count, pairwise
 from pathlib import Path
@@ -23,14 +22,14 @@ from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
 from app.sync import reconcile, status, webhook
-from app.sync.context import Context, utc_now
+from app.sync.context import Context
 from app.sync.reconcile import ReadIncomplete
 from connectors.base import RateLimited, TrackerError
 from connectors.sandbox.faults import Fault
-from connectors.sandbox.kit import Clock, serving
+from connectors.sandbox.kit import serving
 from tests.api.house import until
 from tests.sync.crashing import one_certificate
-from tests.sync.places import Place, a_box, a_database
+from tests.sync.places import Place, Time, a_box, a_database
 from tests.sync.places import figures as counted
 
 FIRST = """# Small
@@ -94,16 +93,6 @@ HOOKS = {
 }
 PROFILES = ["github", "gitlab"]
 Told = Callable[[str, object], None]
-
-
-class Time(Clock):
-    """Ours and the box's: sleeping takes none of it, and passes it for both."""
-
-    def now(self) -> datetime:
-        return utc_now() + timedelta(seconds=self.offset_seconds)
-
-    def sleep(self, seconds: float) -> None:
-        self.offset_seconds += seconds
 
 
 @dataclass(frozen=True, slots=True)
