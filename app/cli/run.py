@@ -68,10 +68,17 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for wrong usage; of the family it exports only this member."""
 
 
+CTRL_C = 130
+"""What Typer makes of a KeyboardInterrupt, without a word."""
+
+
 def main() -> None:
     """Run a command; exits with INTERFACE's codes. No traceback is shown unless MILEPOST_DEBUG is set."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == CTRL_C:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except MilepostError as error:
         _fail(error)
     except UsageError as error:

@@ -113,11 +113,15 @@ class Runs:
                 stop=stop,
                 ask=ask,
             )
-        except Exception as error:  # noqa: BLE001 - whoever waits for the run is told, or the run itself
+        except Exception as error:  # whoever waits for the run is told, or the log
             if not begun.done():
                 begun.set_exception(error)
                 return
-            self._broke(target, begun.result(), error)
+            expected = isinstance(error, MilepostError)
+            why = error.message if isinstance(error, MilepostError) else f"unexpected: {type(error).__name__}"
+            log.error(
+                "run %s of target %s broke off: %s", begun.result(), target, why, exc_info=None if expected else error
+            )
         else:
             if applied is not None:
                 log.info("run %s of target %s is %s", applied.run, target, applied.state)
@@ -153,19 +157,3 @@ class Runs:
             old = journal.run_row(session, row.id)
             old.resume_at, old.error = None, old.error + why
             session.add(old)
-
-    def _broke(self, target: str, run_id: str, error: Exception) -> None:
-        """Store why a run ended before its end: what it had begun is looked up when the plan is applied again."""
-        why = error.message if isinstance(error, MilepostError) else f"unexpected: {type(error).__name__}"
-        log.error(
-            "run %s of target %s broke off: %s",
-            run_id,
-            target,
-            why,
-            exc_info=None if isinstance(error, MilepostError) else error,
-        )
-        with self._ctx.db.write() as session:
-            row = journal.run_row(session, run_id)
-            if row.state == "running":
-                row.state, row.error, row.finished_at = "interrupted", why, self._ctx.now()
-                session.add(row)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from app.core.errors import MilepostError
 from app.core.plan import BLOCKED_BY, CLOSED_AT, PLACES, Change, Desired, Fields, Observed, Ref
 from app.db import journal, mirror, targets, trees
+from app.db.engine import DatabaseUnusable
 from app.db.models import JournalRow, RunRow, TargetRow
 from app.sync import translate
 from app.sync.context import Context, new_id
@@ -117,7 +120,14 @@ class Runner:
         return self.run.id
 
     def carry_out(self, steps: Sequence[Change]) -> tuple[str, list[Outcome]]:
-        """(the run's state, an outcome for each step begun)."""
+        """(the run's state, an outcome for each step begun). What else ends it is raised, and named in the run."""
+        try:
+            return self._carry_out(steps)
+        except BaseException as error:
+            self._broke(error)
+            raise
+
+    def _carry_out(self, steps: Sequence[Change]) -> tuple[str, list[Outcome]]:
         outcomes: list[Outcome] = []
         self.connector.before_write = self._turn
         state, error = "done", ""
@@ -292,6 +302,16 @@ class Runner:
         if isinstance(error, Unauthorized | Retryable):
             raise error
         return Outcome(change.key, change.action, "failed", error=error.message)
+
+    def _broke(self, error: BaseException) -> None:
+        """Store why a run ended before its end: what it had begun is looked up when it is begun again."""
+        why = error.message if isinstance(error, MilepostError) else f"unexpected: {type(error).__name__}"
+        if isinstance(error, KeyboardInterrupt):
+            why = "ended at once, on request"
+        with suppress(DatabaseUnusable), self.ctx.db.write() as session:  # where that is it, it is what is raised
+            row = journal.run_row(session, self.run.id)
+            if row.state == "running":
+                row.state, row.error, row.finished_at = "interrupted", why, self.ctx.now()
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         """Take in the outcomes that aren't counted yet: looking at all of them after each step costs their square."""
