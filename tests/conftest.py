@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests want to be told even where they pass: how many cases they went through."""
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "told":
-                terminalreporter.write_line(str(value))
+    """What tests want to be told even where they pass: a line (`told`), or how many `cases` of something they tried."""
+    properties = [pair for report in terminalreporter.getreports("passed") for pair in report.user_properties]
+    tried: Counter[str] = Counter()
+    for name, value in properties:
+        if name == "told":
+            terminalreporter.write_line(str(value))
+        elif name == "cases":
+            tried.update(value)
+    for what, number in tried.items():
+        terminalreporter.write_line(f"{what}: {number} cases")
 
 
 LOOPBACK = ("127.", "::1", "localhost")

@@ -125,6 +125,11 @@ class Bench:
     def counted(self) -> dict[str, int]:
         return dict(self.box.log.summary())
 
+    def tell(self, what: str, record_property: Told) -> None:
+        """How many places went through it since that was told last."""
+        record_property("cases", {f"faults, {self.profile}, {what}": self.cases})
+        self.cases = 0
+
     @contextmanager
     def at_most(self, reads: int, writes: int) -> Iterator[None]:
         before = self.counted()
@@ -137,6 +142,7 @@ class Bench:
     def calls(self) -> Calls:
         """Told by a rehearsal."""
         place, counts = self.place(), [self.counted()["total"]]
+        self.cases -= 1
         place.read(FIRST)
         place.target()
         place.write("1B — Blueprint", "nobody's business")
@@ -288,9 +294,10 @@ def paired(bench: Bench, one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("bench", "name"), list(zip(PROFILES * len(KINDS), KINDS, strict=False)), indirect=["bench"])
-def test_a_fault(bench: Bench, name: str) -> None:
+def test_a_fault(bench: Bench, name: str, record_property: Told) -> None:
     """A part of what follows, in every run: each kind, each at another call."""
     at_call(bench, name, KINDS.index(name) % bench.calls.first)
+    bench.tell("one at a call", record_property)
 
 
 @pytest.mark.sweep
@@ -300,7 +307,7 @@ def test_one_fault_at_every_call(bench: Bench, name: str, record_property: Told)
     most = max(calls.first, calls.second, calls.plan + calls.refresh)
     for number in [0] if FAULTS[name].times is None else range(most):
         at_call(bench, name, number)
-    told(bench, name, record_property)
+    bench.tell("one at every call", record_property)
 
 
 @pytest.mark.sweep
@@ -308,7 +315,7 @@ def test_one_fault_at_every_call(bench: Bench, name: str, record_property: Told)
 def test_two_faults_at_once(bench: Bench, one: str, record_property: Told) -> None:
     for other in KINDS:
         paired(bench, one, other)
-    told(bench, f"{one}, with each other", record_property)
+    bench.tell("two at once", record_property)
 
 
 # -- webhooks
@@ -392,9 +399,10 @@ def handle(bench: Bench, place: Place, asked: list[str], due: list[Fault]) -> No
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_a_fault_of_webhooks(bench: Bench, door: tuple[str, list[str]], name: str) -> None:
+def test_a_fault_of_webhooks(bench: Bench, door: tuple[str, list[str]], name: str, record_property: Told) -> None:
     """However they come, each only says "look again": after the last of them, or at the interval, all is right."""
     hooked(bench, door, name)
+    bench.tell("of webhooks", record_property)
 
 
 @pytest.mark.sweep
@@ -404,9 +412,4 @@ def test_two_faults_with_webhooks(bench: Bench, door: tuple[str, list[str]], one
         hooked(bench, door, one, other)
     for reads in KINDS:
         hooked(bench, door, one, reads=reads)
-    told(bench, f"{one}, with each other", record_property)
-
-
-def told(bench: Bench, what: str, record_property: Told) -> None:
-    record_property("told", f"faults, {bench.profile}: {what}: {bench.cases} cases")
-    bench.cases = 0
+    bench.tell("two, with webhooks", record_property)
