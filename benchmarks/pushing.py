@@ -57,8 +57,8 @@ class Push:
 PUSHES = (
     Push("github", 476, 4),
     Push("github", 95, 4, finished=2),
-    Push("github", 952, 60),
-    Push("gitlab", 476, 3),
+    Push("github", 514, 60),
+    Push("gitlab", 476, 2),
 )
 QUICK = (Push("github", 38, 4, finished=10), Push("gitlab", 209, 4))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ LONGEST_WAIT = 900.0
 JITTER = random.SystemRandom()
 HANDED_OVER = 5.0
 """Seconds after which the service looks whether it can go on with a run that it let go."""
+READY_BEFORE = 0.25
+"""Seconds before a write is due by its spacing that its step is begun: what the database takes is no time lost then."""
 RENEW_EVERY = 15.0
 """Seconds between renewals of the lease while waiting."""
 
@@ -93,6 +95,7 @@ class Runner:
     looked: datetime = field(init=False)
     unsure: set[str] = field(default_factory=set)  # nodes whose last call's outcome isn't known
     sent: list[datetime] = field(default_factory=list)  # when each write of the step under way was sent
+    last: datetime | None = None  # when the run's last write was sent
 
     def begin(self, plan_id: str, steps: Sequence[Change], *, max_percent: float, recreate: bool) -> str:
         """Store the run, and how it was asked for; gives its id."""
@@ -152,7 +155,10 @@ class Runner:
                 journal.close_entry(session, entry, "skipped", self.ctx.now(), error=why)
             return Outcome(change.key, change.action, "skipped", error=why)
         writes = 2 if change.action == "create" and _closed(change) else 1
-        self._wait(next_wait(self.ctx, self.target.id, self._pace(), writes))
+        pace = self._pace()
+        if self.last is not None:  # `_turn` waits for the rest
+            pace = replace(pace, spacing=max(0.0, pace.spacing - READY_BEFORE))
+        self._wait(next_wait(self.ctx, self.target.id, pace, writes))
         self.sent = []
         with self.ctx.db.write() as session:
             entry = journal.open_entry(session, self.run, seq, change, self.ctx.now())
@@ -167,13 +173,14 @@ class Runner:
         return self.connector.capabilities().pace
 
     def _turn(self) -> None:
-        """A write goes out. Those after a step's first (a close after a create) keep the spacing too; the step waited
-        for the rest of the pace.
+        """A write goes out, once the spacing to the last is kept: a close after a create too. The step waited for the
+        rest of the pace.
         """
-        if self.sent:
-            due = self.sent[-1] + timedelta(seconds=self._pace().spacing)
+        if self.last is not None:
+            due = self.last + timedelta(seconds=self._pace().spacing)
             self.ctx.sleep(max(0.0, (due - self.ctx.now()).total_seconds()))
-        self.sent.append(self.ctx.now())
+        self.last = self.ctx.now()
+        self.sent.append(self.last)
 
     @staticmethod
     def _needs(change: Change) -> list[Any]:
