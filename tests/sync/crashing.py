@@ -227,6 +227,15 @@ class _Sending:
         found = getattr(self._real, name)
         return (lambda *args: self._applier.send(found, *args)) if name in SENT else found
 
+    @property
+    def before_write(self) -> Callable[[], None]:
+        found: Callable[[], None] = self._real.before_write
+        return found
+
+    @before_write.setter
+    def before_write(self, call: Callable[[], None]) -> None:
+        self._real.before_write = call
+
 
 def _apply(job: dict[str, Any], ctx: Any) -> list[Any]:
     """Apply as the job says; gives what there is to say at the end."""
