@@ -100,6 +100,7 @@ ONLY = "Value error, only {key} and {title} can stand in a title"
         (profile(milestone="['milestone']"), "line 2: milestone.title: Field required"),
         (profile(kind='x = 1\nkind = "github"'), "line 1: x: unknown key"),
         ("# nothing", "line 1: kind: Field required"),
+        (profile(kind='owners.due = "ask"\nkind = "github"\nowners.title = "me"'), f"line 3: owners.title: {OWNER}"),
     ],
 )  # fmt: skip
 def test_the_whole_of_what_is_said(text: str, says: str) -> None:
