@@ -104,12 +104,34 @@ class Database:
                 f"the database {self.name} was made by a newer Milepost (revision {now})", "install that version"
             )
         if now != head:
-            config = _alembic()
-            with self.engine.connect().execution_options(writing=True) as connection:
-                config.attributes["connection"] = connection
+            with self._migrating() as config:
                 command.upgrade(config, "head")
-                connection.commit()
         return head
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Config]:
+        """One transaction for Alembic. On SQLite foreign keys rest meanwhile, and are checked at the end: a table is
+        changed by making it anew, and dropping the old one would take along every row that refers to it
+        (sqlite.org/lang_altertable.html#otheralter).
+        """
+        config = _alembic()
+        with self.engine.connect().execution_options(writing=True) as connection:
+            config.attributes["connection"] = connection
+            if not self.sqlite:
+                yield config
+                connection.commit()
+                return
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys=OFF")  # no transaction has begun: within one it does nothing
+            try:
+                yield config
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise DatabaseUnusable(f"the migration would leave rows of {broken[0]} that refer to nothing")
+                connection.commit()
+            finally:
+                connection.rollback()
+                driver.execute("PRAGMA foreign_keys=ON")
 
     def ready(self) -> None:
         """Make the schema current: SQLite is upgraded, PostgreSQL is asked for (`milepost db upgrade`)."""
