@@ -340,6 +340,35 @@ def test_what_both_sides_say_alike_is_put_down_without_a_call() -> None:
     assert plan([want()], [held()], [behind], complete=False).agreed == ()
     assert plan([want(description="x")], [held(description="y")], [behind]).agreed == ()
     assert plan([want()], [held()], [link()]).agreed == ()
+    text = plan([want(description="x\n")], [held(description="x \r\n")], [behind])
+    assert (text.agreed, text.unchanged) == ((Agreed(2, {}, SECTION),), 1)
+    assert plan([want(description="x")], [held(description="")], [behind]).agreed == ()
+
+
+def test_nothing_is_agreed_of_a_text_or_a_state_but_by_their_own_rules() -> None:
+    base: Fields = {"title": "T", "description": "old", "state": "closed"}
+    planned = plan([want(description="x", state="open")], [held(description="x ")], [link(base)])
+    assert (planned.changes, planned.agreed) == ((), ())
+
+
+def test_every_call_that_is_not_known_yet_is_told() -> None:
+    other = Link(4, "1B", "task", B1, {"title": "T"}, sent=Sent("1B", {"title": "Y"}))
+    planned = plan([want(), want("1B", 4)], [held(), held(B1)], [link(sent=Sent("1A", {"title": "Y"})), other])
+    assert [line.split(":")[0] for line in said(planned)] == ["drift 1A title T > T", "drift 1B title T > T"]
+    assert planned.unchanged == 2
+
+
+@pytest.mark.parametrize(("action", "found"), [("adopt", held(marks=("1A",))), ("close", held())])
+def test_a_step_says_what_kind_of_node_it_is_of(action: str, found: Found) -> None:
+    links = [link(archived=True)] if action == "close" else []
+    (change,) = plan([] if links else [want()], [found], links).changes
+    assert (change.action, change.node, change.kind, change.shape, change.section) == (
+        action,
+        2,
+        "task",
+        "issue",
+        SECTION,
+    )
 
 
 HAD: Fields = {"blocked_by": ("1B",)}
