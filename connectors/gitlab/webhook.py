@@ -54,7 +54,8 @@ def delivery(headers: Mapping[str, str], told: Mapping[str, object], *, otherwis
     """A call by its lower-case headers and its body, verified or not. `otherwise` names one that has no id."""
     name = next((headers[n].strip() for n in NAMES if headers.get(n, "").strip()), otherwise)
     event, kind = headers.get("x-gitlab-event", ""), told.get("object_kind")
-    return Delivery(id=name, event=event or str(kind or ""), relevant=kind in RELEVANT or event in EVENTS)
+    kind = kind if isinstance(kind, str) else ""
+    return Delivery(id=name, event=event or kind, relevant=kind in RELEVANT or event in EVENTS)
 
 
 def _check_signature(headers: Mapping[str, str], body: bytes, key: str, now: datetime) -> None:

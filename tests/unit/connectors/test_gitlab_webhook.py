@@ -195,3 +195,10 @@ def test_without_any_id_it_is_refused() -> None:
 def test_what_can_change_a_unit_is_relevant(event: str, kind: str | None, relevant: bool) -> None:
     body = json.dumps({"object_kind": kind}).encode()
     assert parse_delivery(plain(**{"x-gitlab-event": event}), body, TOKEN, NOW).relevant is relevant
+
+
+@pytest.mark.parametrize("kind", [["issue"], {"issue": 1}, 7, True, None])
+def test_a_kind_that_is_no_text_is_no_kind(kind: object) -> None:
+    headers = {name: value for name, value in plain().items() if name != "x-gitlab-event"}
+    got = parse_delivery(headers, json.dumps({"object_kind": kind}).encode(), TOKEN, NOW)
+    assert (got.event, got.relevant) == ("", False)
