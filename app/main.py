@@ -11,18 +11,21 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app import api, webhooks
+from app import api, web, webhooks
+from app.access import Gate
 from app.api import problems
+from app.api.access import Guard, as_guarded
 from app.api.edge import Edge
 from app.api.service import Service
 from app.jobs import Queue, Runs, Schedule
-from app.settings import Settings
+from app.settings import Settings, listed
 from app.sync.context import Context
 
 JSON_MAX_BYTES = 1024 * 1024
 ACTOR = "service"
-"""On whose word the service writes; runs of this name are gone on with after a crash or a deployment."""
+"""On whose word the service writes where no token says on whose."""
 RUNS_STOP = 10.0
 """Seconds that runs get at the end for their call in flight; the journal covers what outlasts it."""
 REFRESHES_STOP = 3.0
@@ -31,7 +34,7 @@ REFRESHES_STOP = 3.0
 
 def create_app(ctx: Context, settings: Settings) -> FastAPI:
     """The service. Its schedule ticks, and its queue works, from the lifespan's start to its end."""
-    ctx = replace(ctx, actor=ACTOR)
+    ctx = replace(ctx, actor=ACTOR, service=True)
     queue = Queue(name="refresh")
     runs = Runs(ctx)
     keep = timedelta(days=settings.audit_days)
@@ -61,17 +64,23 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         version=version("milepost"),
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # a page of ours, without files from elsewhere
         redoc_url=None,
     )
+    gate = app.state.gate = Gate(ctx.db, ctx.now, nobody=ACTOR)
     app.state.service = Service(ctx, settings, schedule.refresh, runs.begin, runs.cancel, schedule.alive)
     problems.install(app)
-    app.add_middleware(Edge, most=most)
+    app.add_middleware(Guard, gate=gate)
+    app.add_middleware(Edge, most=most, hosts=listed(settings.allowed_hosts))
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies)))
+    web.install(app, gate)
     app.include_router(api.routes())
     app.include_router(webhooks.routes(ctx, schedule.delivered), responses=problems.REFUSALS)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return app.openapi_schema or problems.as_problems(plain())
+        return app.openapi_schema or as_guarded(problems.as_problems(plain()))
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app

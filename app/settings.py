@@ -18,3 +18,13 @@ class Settings(BaseSettings):
     debounce: float = Field(default=1.0, ge=0, le=2, description="seconds that webhooks of a target are gathered for")
     audit_days: int = Field(default=400, ge=30, description="days that runs and their writes are kept for")
     log_level: str = "INFO"
+    allowed_hosts: str = Field(default="", description="names, beside this machine's own, that `serve` answers under")
+    trusted_proxies: str = Field(default="", description="addresses of proxies whose X-Forwarded-For is believed")
+    allowed_trackers: str = Field(
+        default="", description="hosts and networks that targets may be at; all but link-local and metadata if empty"
+    )
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a setting that is a list with commas."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NewType, Protocol
 
 from app.core.errors import MilepostError
 from app.core.plan import Desired, Fields, Observed, Ref
+
+if TYPE_CHECKING:  # it raises an error of this module
+    from connectors.reach import Reach
 
 Cursor = NewType("Cursor", str)
 """Where an incremental read goes on: opaque JSON made by the connector, from the tracker's clock, never ours."""
@@ -45,13 +48,19 @@ class AppCredentials:
     private_key: Secret
 
 
+def _anywhere() -> Reach:
+    from connectors.reach import ANYWHERE
+
+    return ANYWHERE
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One place to sync to, and how to get in.
 
     `path` is GitHub's OWNER/NAME or GitLab's project path (GROUP/SUB/NAME). `group` is GitLab's group for epics.
     `base_url` is GitHub's API root or the GitLab instance, without a trailing slash. `dependencies` asks for
-    `Observed.blocked_by` to be read, which costs requests.
+    `Observed.blocked_by` to be read, which costs requests. `reach` is where connections may go.
     """
 
     kind: str
@@ -60,6 +69,7 @@ class Place:
     credentials: Secret | AppCredentials
     group: str = ""
     dependencies: bool = False
+    reach: Reach = field(default_factory=_anywhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +324,14 @@ class Unsupported(Terminal):
     """This place can't hold what was asked (no licence, no such feature, a cap reached)."""
 
     type = "tracker-unsupported"
+
+
+class AddressRefused(Terminal):
+    """An address that no connection may be made to (`connectors.reach`). Nothing was sent there."""
+
+    type = "address-refused"
+    status = 422
+    exit_code = 1
 
 
 class BadDelivery(MilepostError):

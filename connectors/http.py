@@ -18,6 +18,7 @@ from typing import Final
 import httpx
 
 from connectors.base import FieldProblem, NotFound, RateLimited, Rejected, TrackerError, Unauthorized, Unavailable
+from connectors.reach import ANYWHERE, Reach
 
 USER_AGENT: Final = "milepost"
 CONNECT_SECONDS: Final = 10.0
@@ -92,11 +93,18 @@ class Reader:
 
     `headers` is called before each request and gives what it is sent with (Authorization, version): a token can be
     refreshed there. Credentials only go to the host of `base_url`: a redirect or a next page elsewhere is refused.
-    `requests` counts every attempt. Proxies of the environment are used, but never for a loopback address.
+    Nothing goes to an address out of `reach` (AddressRefused). `requests` counts every attempt. Proxies of the
+    environment are used, but never for a loopback address.
     """
 
     def __init__(
-        self, base_url: str, headers: Callable[[], Mapping[str, str]], *, tracker: str, refine: Refine | None = None
+        self,
+        base_url: str,
+        headers: Callable[[], Mapping[str, str]],
+        *,
+        tracker: str,
+        refine: Refine | None = None,
+        reach: Reach = ANYWHERE,
     ) -> None:
         self.tracker = tracker
         self.base = checked_base(base_url, tracker)
@@ -110,6 +118,7 @@ class Reader:
                 timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 headers={"user-agent": USER_AGENT},
                 mounts=around,
+                event_hooks={"request": [reach.watch]},
             )
         except (ValueError, OSError, ImportError, httpx.InvalidURL):
             raise Unavailable(

@@ -1,18 +1,19 @@
-"""The outermost door: who may ask from where, and what an unexpected error looks like from outside.
+"""The outermost door: from where one may ask, how much, and what every answer carries, an unexpected error's too.
 
-Until access control lands the service listens on loopback only, and a browser on this machine is what could be turned
-against it: by a page whose name was rebound to 127.0.0.1 (so the Host is checked), or by one that posts across
-origins (so the Origin of writes is checked). Trackers call `/webhooks` through tunnels, under any name, and sign.
+A browser is what could be turned against the service: by a page whose name was rebound to its address (so the Host is
+checked), or by one that posts across origins (so the Origin of writes is checked). Trackers call `/webhooks` through
+tunnels, under any name, and sign.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,22 @@ log = logging.getLogger(__name__)
 
 NAMES: Final = frozenset({"localhost", "testserver"})
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST: Final = 18
+"""Digits of a Content-Length that is looked at: a longer one is too large in any case."""
+HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # with no-referrer, browsers send the service's own forms with Origin: null
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+"""What every answer carries, unless its route says otherwise."""
 
 
 def is_loopback(host: str) -> bool:
@@ -35,27 +52,39 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def hostname(host: str) -> str:
+    """The name or address in a Host header, lower case, "" where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_origin(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
+
+
 class Edge:
     """Middleware. Refuses with problems; an unexpected error is logged, and answered without its words.
 
-    `most` gives how many bytes a body may have, by path. It is held to while the body is read, and before.
+    `most` gives how many bytes a body may have, by path. It is held to while the body is read, and before. `hosts` are
+    the names that it answers under beside this machine's own: `name`, `*.name` for all below it, `*` for any.
     """
 
-    def __init__(self, app: ASGIApp, most: Callable[[str], int]) -> None:
+    def __init__(self, app: ASGIApp, most: Callable[[str], int], hosts: Collection[str] = ()) -> None:
         self._app = app
         self._most = most
+        self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        most = self._most(request.url.path)
-        refusal = _refusal(request, most)
-        if refusal is not None:
-            type_, status, detail, hint = refusal
-            await problems.response(request, type_, status, detail, hint)(scope, receive, send)
-            return
+        most = self._most(scope["path"])
         read, started = 0, False
 
         async def limited() -> Message:
@@ -70,43 +99,55 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"].append((b"x-content-type-options", b"nosniff"))
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
+        refusal = self._refusal(request, most)
+        if refusal is not None:
+            type_, status, detail, hint = refusal
+            await problems.response(request, type_, status, detail, hint)(scope, receive, watched)
+            return
         try:
             await self._app(scope, limited, watched)
         except ClientDisconnect:
             return
         except Exception:
-            log.exception("%s %s failed unexpectedly", request.method, request.url.path)
+            log.exception("%s %s failed unexpectedly", request.method, scope["path"])
             if started:
                 raise
             detail = "something unexpected happened; it is in the service's log"
-            await problems.response(request, "unexpected", 500, detail)(scope, receive, send)
+            await problems.response(request, "unexpected", 500, detail)(scope, receive, watched)
+
+    def _refusal(self, request: Request, most: int) -> tuple[str, int, str, str] | None:
+        """(type, status, detail, hint) of why a request isn't let in; None when it is."""
+        path = request.scope["path"]
+        if "\x00" in path:
+            return "not-found", 404, "Not Found", ""
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and (len(length) > LONGEST or int(length) > most):
+            return "too-large", 413, _too_large(most), "send less at once"
+        if path.startswith("/webhooks/"):
+            return None
+        host = request.headers.get("host", "")
+        name = hostname(host)
+        if not self._answers_to(name, request.scope):
+            detail = f"the service doesn't answer under the name {name[:200]!r}"
+            return "host-refused", 400, detail, "name it in MILEPOST_ALLOWED_HOSTS"
+        origin = request.headers.get("origin")
+        if origin is not None and request.method not in READING and not _is_origin(origin, host):
+            return "origin-refused", 403, "pages of other origins may not write here", ""
+        return None
+
+    def _answers_to(self, name: str, scope: Scope) -> bool:
+        """Whether a host is this machine's, the very address that was called, or named in the settings."""
+        server = scope.get("server")
+        if is_loopback(name) or (server is not None and name == server[0]):
+            return True
+        above = {f"*.{name[at + 1 :]}" for at, letter in enumerate(name) if letter == "."}
+        return bool(name) and not self._hosts.isdisjoint({"*", name} | above)
 
 
 def _too_large(most: int) -> str:
     return f"more than {most} bytes"
-
-
-def _refusal(request: Request, most: int) -> tuple[str, int, str, str] | None:
-    """(type, status, detail, hint) of why a request isn't let in; None when it is."""
-    path = request.url.path
-    if "\x00" in path:
-        return "not-found", 404, "Not Found", ""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        return "too-large", 413, _too_large(most), "send less at once"
-    if path.startswith("/webhooks/"):
-        return None
-    host = request.headers.get("host", "")
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        name = ""
-    if not is_loopback(name):
-        return "host-refused", 400, "the service answers only under this machine's own names", "use http://localhost"
-    origin = request.headers.get("origin")
-    if origin is not None and request.method not in READING and urlsplit(origin).netloc.lower() != host.lower():
-        return "origin-refused", 403, "pages of other origins may not write here", ""
-    return None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
+from app.api.access import OPERATOR, VIEWER
 from app.api.plans import FieldDifference, PlanDocument
 from app.api.reading import BadCursor, Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.runs import run_of
@@ -59,7 +60,7 @@ class AuditEntry(BaseModel):
     request_id: str | None
 
 
-@router.get("/targets/{name}/conflicts", response_model=Page[ConflictDocument])
+@router.get("/targets/{name}/conflicts", response_model=Page[ConflictDocument], dependencies=[VIEWER])
 def listed(slug: str, name: str, here: Here) -> dict[str, Any]:
     """The target's conflicts, all on one page, by what was last read of its tracker."""
     with here.ctx.db.read() as session:
@@ -67,7 +68,7 @@ def listed(slug: str, name: str, here: Here) -> dict[str, Any]:
     return {"items": [one.as_json() for one in conflicts.listed(here.ctx, name)], "next_cursor": None}
 
 
-@router.post("/targets/{name}/conflicts/{key}/{field}", response_model=Decided)
+@router.post("/targets/{name}/conflicts/{key}/{field}", response_model=Decided, dependencies=[OPERATOR])
 def resolve(
     slug: str, name: str, key: Annotated[str, Path()], field: Annotated[str, Path()], body: Decision, here: Here
 ) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def resolve(
     return conflicts.resolve(here.ctx, name, key, field, body.take).as_json() | {"taken": body.take}
 
 
-@router.get("/audit", response_model=Page[AuditEntry])
+@router.get("/audit", response_model=Page[AuditEntry], dependencies=[OPERATOR])
 def audit(
     slug: str,
     here: Here,
@@ -104,7 +105,7 @@ def audit(
         return {"items": items, "next_cursor": following}
 
 
-@router.post("/runs/{run_id}/undo", status_code=201, response_model=PlanDocument)
+@router.post("/runs/{run_id}/undo", status_code=201, response_model=PlanDocument, dependencies=[OPERATOR])
 def take_back(slug: str, run_id: str, here: Here, response: Response) -> dict[str, Any]:
     """Make the plan that takes a run back, to review and apply. Writes nothing to the tracker."""
     with here.ctx.db.read() as session:

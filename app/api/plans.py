@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app.api.access import OPERATOR, Asker
 from app.api.reading import ReadRoute
 from app.api.runs import RunDocument
 from app.api.service import Here, target_of
@@ -73,7 +74,7 @@ class HowToApply(BaseModel):
     recreate: bool = False
 
 
-@router.post("/targets/{name}/plans", status_code=201, response_model=PlanDocument)
+@router.post("/targets/{name}/plans", status_code=201, response_model=PlanDocument, dependencies=[OPERATOR])
 def make(
     slug: str,
     name: str,
@@ -89,7 +90,7 @@ def make(
     return planned.as_json()
 
 
-@router.get("/plans/{plan_id}", response_model=PlanDocument)
+@router.get("/plans/{plan_id}", response_model=PlanDocument, dependencies=[OPERATOR])
 def show(slug: str, plan_id: str, here: Here) -> dict[str, Any]:
     """A plan as it was made."""
     with here.ctx.db.read() as session:
@@ -97,13 +98,15 @@ def show(slug: str, plan_id: str, here: Here) -> dict[str, Any]:
         return Planned(row.id, target.name, journal.plan_of(row), 0).as_json()
 
 
-@router.post("/plans/{plan_id}/apply", status_code=202, response_model=RunDocument)
-def apply(slug: str, plan_id: str, here: Here, response: Response, body: HowToApply | None = None) -> dict[str, Any]:
+@router.post("/plans/{plan_id}/apply", status_code=202, response_model=RunDocument, dependencies=[OPERATOR])
+def apply(
+    slug: str, plan_id: str, here: Here, who: Asker, response: Response, body: HowToApply | None = None
+) -> dict[str, Any]:
     """Carry a plan out. Answers with its run as soon as that has begun; a plan that is out of date is refused."""
     how = body or HowToApply()
     with here.ctx.db.read() as session:
         _, target = _plan(session, slug, plan_id)
-    run_id = here.begin_run(target.name, plan_id, max_percent=how.max_changes, recreate=how.recreate)
+    run_id = here.begin_run(target.name, plan_id, max_percent=how.max_changes, recreate=how.recreate, actor=who.name)
     response.headers["Location"] = f"/api/v1/programmes/{slug}/runs/{run_id}"
     with here.ctx.db.read() as session:
         return journal.run_json(journal.run_row(session, run_id), target.name, here.ctx.now())

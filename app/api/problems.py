@@ -76,7 +76,7 @@ def response(
         status=status,
         detail=detail,
         hint=hint,
-        instance=request.url.path,
+        instance=request.scope["path"],
         errors=list(errors) if errors is not None else None,
         problems=list(problems) if problems is not None else None,
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
+from app.api.access import ADMIN, OPERATOR, VIEWER
 from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, Words, undisturbed
 from app.core.errors import MilepostError
@@ -135,6 +136,7 @@ class TreeDocument(BaseModel):
     "/{slug}/import",
     response_model=Imported,
     openapi_extra={"requestBody": {"content": MARKDOWN, "required": True}},
+    dependencies=[OPERATOR],
 )
 async def import_roadmap(
     slug: str,
@@ -162,7 +164,7 @@ async def import_roadmap(
     return (await run_in_threadpool(read)).as_json()
 
 
-@router.get("")
+@router.get("", dependencies=[VIEWER])
 def listed(here: Here, limit: Limit = 50, cursor: Cursor = None) -> Page[ProgrammeDocument]:
     """Programmes, by slug."""
     with here.ctx.db.read() as session:
@@ -170,7 +172,7 @@ def listed(here: Here, limit: Limit = 50, cursor: Cursor = None) -> Page[Program
         return Page(items=[_document(session, row) for row in rows], next_cursor=following)
 
 
-@router.get("/{slug}")
+@router.get("/{slug}", dependencies=[VIEWER])
 def show(slug: str, here: Here) -> ProgrammeDocument:
     """One programme."""
     with here.ctx.db.read() as session:
@@ -188,7 +190,7 @@ def _document(session: Session, row: ProgrammeRow) -> ProgrammeDocument:
     )
 
 
-@router.patch("/{slug}")
+@router.patch("/{slug}", dependencies=[ADMIN])
 def change(slug: str, body: ProgrammeChange, here: Here) -> ProgrammeDocument:
     """Change a programme's title. The next import that brings another title brings its own."""
     with here.ctx.db.write() as session:
@@ -199,7 +201,7 @@ def change(slug: str, body: ProgrammeChange, here: Here) -> ProgrammeDocument:
         return _document(session, row)
 
 
-@router.delete("/{slug}", status_code=204)
+@router.delete("/{slug}", status_code=204, dependencies=[ADMIN])
 def remove(slug: str, here: Here) -> None:
     """Forget a programme with its versions, targets and history. Its trackers are left as they are."""
     with here.ctx.db.read() as session:
@@ -209,7 +211,7 @@ def remove(slug: str, here: Here) -> None:
         trees.remove(session, trees.get(session, slug))
 
 
-@router.get("/{slug}/tree")
+@router.get("/{slug}/tree", dependencies=[VIEWER])
 def tree(slug: str, here: Here) -> TreeDocument:
     """The milestones, tasks and steps as the roadmap declares them."""
     with here.ctx.db.read() as session:
@@ -261,13 +263,13 @@ def _step(node: Step) -> StepNode:
     return StepNode(key=node.key, title=node.title, done=node.done, detail=node.detail, line=node.line)
 
 
-@router.get("/{slug}/status")
+@router.get("/{slug}/status", dependencies=[VIEWER])
 def show_status(slug: str, here: Here) -> ProgrammeStatus:
     """How the programme stands: the tree with percentages, counts and health, and where each figure comes from."""
     return status.status(here.ctx, slug)
 
 
-@router.get("/{slug}/milestones/{key}")
+@router.get("/{slug}/milestones/{key}", dependencies=[VIEWER])
 def milestone(slug: str, key: str, here: Here) -> MilestoneStatus:
     """How one milestone stands."""
     found = status.status(here.ctx, slug).milestones
@@ -282,6 +284,7 @@ def milestone(slug: str, key: str, here: Here) -> MilestoneStatus:
     "/{slug}/roadmap.md",
     response_class=Response,
     responses={200: {"content": MARKDOWN, "description": "The roadmap"}},
+    dependencies=[VIEWER],
 )
 def export(slug: str, here: Here) -> Response:
     """The roadmap as imported, with only its figures and completion notes brought up to date."""

@@ -9,10 +9,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query, Request, Response
+from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from app.api.access import ROLE, needed
 from app.core.errors import MilepostError
 
 T = TypeVar("T")
@@ -58,12 +60,29 @@ def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], str]) -> tuple[Seq
 
 
 class ReadRoute(APIRoute):
-    """A route whose good GETs carry an ETag of their content, and are 304 where the asker has it already."""
+    """A route whose good GETs carry an ETag of their content, and are 304 where the asker has it already.
+
+    Its role is checked before a body is read, and told in the description.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        dependencies: Sequence[Depends] | None = None,
+        openapi_extra: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        self._needs = needed(dependencies or ())
+        extra = {ROLE: self._needs.role.value, **(openapi_extra or {})}
+        super().__init__(path, endpoint, dependencies=dependencies, openapi_extra=extra, **more)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def conditional(request: Request) -> Response:
+            await self._needs(request)
             response = await handle(request)
             if request.method != "GET" or response.status_code != 200 or isinstance(response, StreamingResponse):
                 return response

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from app.api.access import OPERATOR
 from app.api.reading import BadCursor, Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, target_of
 from app.core.errors import MilepostError
@@ -63,7 +64,7 @@ class RunDetail(RunDocument):
     outcomes: list[OutcomeDocument]
 
 
-@router.get("", response_model=Page[RunDocument])
+@router.get("", response_model=Page[RunDocument], dependencies=[OPERATOR])
 def listed(
     slug: str,
     here: Here,
@@ -87,7 +88,7 @@ def listed(
         }
 
 
-@router.get("/{run_id}", response_model=RunDetail)
+@router.get("/{run_id}", response_model=RunDetail, dependencies=[OPERATOR])
 def show(slug: str, run_id: str, here: Here) -> dict[str, Any]:
     """One run, with what became of each step so far."""
     with here.ctx.db.read() as session:
@@ -107,7 +108,7 @@ def show(slug: str, run_id: str, here: Here) -> dict[str, Any]:
         return {**journal.run_json(row, target.name, here.ctx.now()), "summary": summary, "outcomes": outcomes}
 
 
-@router.post("/{run_id}/cancel", status_code=202, response_model=RunDocument)
+@router.post("/{run_id}/cancel", status_code=202, response_model=RunDocument, dependencies=[OPERATOR])
 def cancel(slug: str, run_id: str, here: Here) -> dict[str, Any]:
     """End a run after the call in flight. What is left is done by applying its plan again."""
     with here.ctx.db.read() as session:

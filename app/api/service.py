@@ -32,8 +32,10 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class BeginRun(Protocol):
-    def __call__(self, target: str, plan_id: str, *, max_percent: float, recreate: bool) -> str:
-        """Begin to carry a plan out in the background; gives the run's id. Raises what stands in the way."""
+    def __call__(self, target: str, plan_id: str, *, max_percent: float, recreate: bool, actor: str) -> str:
+        """Begin to carry a plan out in the background on `actor`'s word; gives the run's id. Raises what stands in
+        the way.
+        """
         ...
 
 

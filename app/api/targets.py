@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.api.access import ADMIN, OPERATOR, VIEWER
 from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, Words, target_of, undisturbed
 from app.db import targets as rows
@@ -97,7 +98,7 @@ class Queued(BaseModel):
     queued: bool
 
 
-@router.get("", response_model=Page[TargetDocument], response_model_exclude_unset=True)
+@router.get("", response_model=Page[TargetDocument], response_model_exclude_unset=True, dependencies=[VIEWER])
 def listed(slug: str, here: Here, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
     """The programme's targets, by name."""
     seen = after(cursor)
@@ -109,7 +110,9 @@ def listed(slug: str, here: Here, limit: Limit = 50, cursor: Cursor = None) -> d
         return {"items": [targets.as_json(session, row) for row in page], "next_cursor": following}
 
 
-@router.post("", status_code=201, response_model=TargetDocument, response_model_exclude_unset=True)
+@router.post(
+    "", status_code=201, response_model=TargetDocument, response_model_exclude_unset=True, dependencies=[ADMIN]
+)
 def add(slug: str, body: TargetWanted, here: Here, response: Response) -> dict[str, Any]:
     """Add a target. Nothing is asked of its tracker yet."""
     path, other = (body.repo, body.project) if body.kind == "github" else (body.project, body.repo)
@@ -137,14 +140,14 @@ def add(slug: str, body: TargetWanted, here: Here, response: Response) -> dict[s
     return made
 
 
-@router.get("/{name}", response_model=TargetDocument, response_model_exclude_unset=True)
+@router.get("/{name}", response_model=TargetDocument, response_model_exclude_unset=True, dependencies=[VIEWER])
 def show(slug: str, name: str, here: Here) -> dict[str, Any]:
     """One target."""
     with here.ctx.db.read() as session:
         return targets.as_json(session, target_of(session, slug, name))
 
 
-@router.patch("/{name}", response_model=TargetDocument, response_model_exclude_unset=True)
+@router.patch("/{name}", response_model=TargetDocument, response_model_exclude_unset=True, dependencies=[ADMIN])
 def change(slug: str, name: str, body: TargetChange, here: Here) -> dict[str, Any]:
     """Pause a target or let it go on; set how often it is read."""
     with here.ctx.db.write() as session:
@@ -155,7 +158,7 @@ def change(slug: str, name: str, body: TargetChange, here: Here) -> dict[str, An
         return targets.as_json(session, row)
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, dependencies=[ADMIN])
 def remove(slug: str, name: str, here: Here) -> None:
     """Forget a target and its history. Its tracker is left as it is."""
     with here.ctx.db.read() as session:
@@ -164,7 +167,7 @@ def remove(slug: str, name: str, here: Here) -> None:
         targets.remove(here.ctx, name)
 
 
-@router.post("/{name}/check")
+@router.post("/{name}/check", dependencies=[ADMIN])
 def check(slug: str, name: str, here: Here) -> CheckDocument:
     """Ask the tracker: credentials, permissions, what it can hold, its webhook. Writes nothing there."""
     with here.ctx.db.read() as session:
@@ -176,7 +179,7 @@ def check(slug: str, name: str, here: Here) -> CheckDocument:
     )
 
 
-@router.post("/{name}/refresh", status_code=202)
+@router.post("/{name}/refresh", status_code=202, dependencies=[OPERATOR])
 def refresh(slug: str, name: str, here: Here) -> Queued:
     """Read the target again now, in the background."""
     with here.ctx.db.read() as session:

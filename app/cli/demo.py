@@ -258,7 +258,9 @@ def _serving(ctx: Context) -> Iterator[str]:
     from app.main import create_app
 
     service = create_app(ctx, Settings())
-    config = uvicorn.Config(service, host="127.0.0.1", port=0, log_level="error", ws="none", access_log=False)
+    config = uvicorn.Config(
+        service, host="127.0.0.1", port=0, log_level="error", ws="none", access_log=False, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

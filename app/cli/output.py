@@ -14,8 +14,9 @@ from rich.table import Table
 
 from app.core.errors import MilepostError
 from app.db.engine import Database
-from app.settings import Settings
+from app.settings import Settings, listed
 from app.sync.context import Context
+from connectors.reach import Reach
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
 DatabaseUrl = Annotated[
@@ -43,7 +44,7 @@ def database(url: str | None) -> Database:
 
 def context(url: str | None) -> Context:
     """What verbs need; the audit names whoever runs the command."""
-    return Context(database(url), actor=_who())
+    return Context(database(url), actor=_who(), reach=Reach.of(listed(Settings().allowed_trackers)))
 
 
 def _who() -> str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from app.cli import databases, demo, history, output, roadmaps, sandboxes, service, syncing, targets
+from app.cli import databases, demo, history, output, roadmaps, sandboxes, service, syncing, targets, tokens
 from app.core.errors import MilepostError
 
 HELP = """Keeps a Markdown roadmap and its GitHub or GitLab issue trackers telling the same story.
@@ -41,6 +41,7 @@ syncing.register(app)
 history.register(app)
 sandboxes.register(app)
 service.register(app)
+tokens.register(app)
 demo.register(app)
 databases.register(app)
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -17,16 +18,19 @@ import typer
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
-from app.settings import Settings
+from app.db import access
+from app.settings import Settings, listed
+from app.sync.context import Context
+from connectors.reach import Reach
 
 GRACE = 3
 """Seconds that open requests get at the end, before the jobs get theirs."""
 
 
-class NotLoopback(MilepostError):
-    """An address that others could reach, as long as nobody is asked who they are."""
+class TokenNeeded(MilepostError):
+    """An address that others could reach, while there is no token that anybody could come in by."""
 
-    type = "not-loopback"
+    type = "token-needed"
 
 
 class AddressTaken(MilepostError):
@@ -40,7 +44,9 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on; this machine's only.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; one that others can reach needs a token first.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     as_json: AsJson = False,
     database: DatabaseUrl = None,
@@ -48,10 +54,13 @@ def serve(
     """API, scheduler and webhooks in one process. Ends on Ctrl-C or SIGTERM, after what is in flight.
 
     Example: milepost serve --port 8000
+
+    For others too: milepost token create --role admin, then milepost serve --host 0.0.0.0
     """
-    address = loopback(host)
+    address = address_of(host)
     ctx = output.context(database)
     settings = Settings()
+    is_open = guarded(ctx, address)
     listener = listen(address, port)
     try:
         import uvicorn
@@ -65,10 +74,11 @@ def serve(
 
         _log_to_stderr(settings.log_level)
         config = uvicorn.Config(
-            create_app(ctx, settings),
+            create_app(replace(ctx, reach=reach(settings, address)), settings),
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # `create_app` believes the proxies that the settings name, and no other
             ws="none",
             timeout_graceful_shutdown=GRACE,
         )
@@ -77,6 +87,11 @@ def serve(
             output.document({"url": url, "docs": f"{url}/docs"})
             sys.stdout.flush()
         output.note(f"milepost: serving {url} (API: {url}/docs)")
+        if is_open:
+            output.note(
+                "milepost: there is no token yet, so everybody on this machine may do everything, as admin; "
+                "`milepost token create --role admin` ends that"
+            )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _ended)
         Server(config).run(sockets=[listener])
@@ -85,20 +100,36 @@ def serve(
         ctx.db.close()
 
 
-def loopback(host: str) -> str:
-    """The loopback address that `host` is. Raises NotLoopback for every other."""
+def address_of(host: str) -> str:
+    """The address that `host` is. Raises AddressTaken for what is none: names are not looked up."""
     if host.lower() == "localhost":
         return "127.0.0.1"
     try:
-        address = ip_address(host.strip("[]"))
+        return str(ip_address(host.strip("[]")))
     except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise NotLoopback(
-            f"serve can't listen on {host}: there is no access control yet, so only this machine may reach it",
-            "use --host 127.0.0.1, ::1 or localhost",
+        raise AddressTaken(
+            f"can't listen on {host!r}: it is no address", "give one of this machine's, 0.0.0.0 or :: for all"
+        ) from None
+
+
+def guarded(ctx: Context, address: str) -> bool:
+    """Whether the service is open to this machine, since no token was ever made.
+
+    Raises TokenNeeded for an address that others can reach while nobody could come in by a token.
+    """
+    with ctx.db.read() as session:
+        is_open, usable = not access.any_token(session), access.usable_token(session, ctx.now())
+    if not usable and not ip_address(address).is_loopback:
+        raise TokenNeeded(
+            f"serve doesn't listen on {address}, which others can reach, before there is a token",
+            "milepost token create --role admin",
         )
-    return str(address)
+    return is_open
+
+
+def reach(settings: Settings, address: str) -> Reach:
+    """Where trackers may be. Whoever may come from elsewhere is not led to this machine's own services."""
+    return Reach.of(listed(settings.allowed_trackers), loopback=ip_address(address).is_loopback)
 
 
 def listen(address: str, port: int) -> socket.socket:

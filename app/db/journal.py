@@ -340,9 +340,9 @@ def find_run(session: Session, run_id: str) -> RunRow | None:
     return session.get(RunRow, run_id)
 
 
-def resumable(session: Session, actor: str, now: datetime) -> list[RunRow]:
-    """Interrupted runs that whoever began them as `actor` is to go on with by now, the oldest first."""
-    query = select(RunRow).where(RunRow.state == "interrupted", RunRow.actor == actor, col(RunRow.resume_at) <= now)
+def resumable(session: Session, now: datetime) -> list[RunRow]:
+    """Interrupted runs that the service is to go on with by now, the oldest first."""
+    query = select(RunRow).where(RunRow.state == "interrupted", col(RunRow.by_service), col(RunRow.resume_at) <= now)
     return list(session.exec(query.order_by(col(RunRow.started_at))))
 
 

@@ -228,7 +228,8 @@ class PlanRow(SQLModel, table=True):
 class RunRow(SQLModel, table=True):
     """The execution of a plan. `state`: running, done, failed (some steps), interrupted. `actor`: on whose word.
 
-    `resume_at`: when the service goes on with what was interrupted, None where it is left to people.
+    `by_service`: begun over the API, so that the service goes on with it by itself. `resume_at`: when it does so with
+    what was interrupted, None where that is left to people.
     """
 
     __tablename__ = "run"
@@ -236,6 +237,7 @@ class RunRow(SQLModel, table=True):
     target_id: str = Field(sa_column=_target(index=True))
     plan_id: str = Field(sa_column=Column(ForeignKey("plan.id", ondelete="CASCADE"), nullable=False))
     actor: str = ""
+    by_service: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     max_percent: float = 30.0
     recreate: bool = False
     resume_at: datetime | None = Field(default=None, sa_column=_time())
@@ -301,3 +303,27 @@ class LeaseRow(SQLModel, table=True):
     fence: int
     expires_at: datetime = Field(sa_column=_time(null=False))
     wanted_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class TokenRow(SQLModel, table=True):
+    """An API token: its SHA-256, never itself. Revoked ones stay, since the audit names them."""
+
+    __tablename__ = "token"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    role: str
+    hash: str = Field(unique=True)
+    created_at: datetime = Field(sa_column=_time(null=False))
+    expires_at: datetime | None = Field(default=None, sa_column=_time())
+    last_used_at: datetime | None = Field(default=None, sa_column=_time())
+    revoked_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class SessionRow(SQLModel, table=True):
+    """A browser that somebody logged in with by a token: the SHA-256 of its cookie. It ends with the token."""
+
+    __tablename__ = "session"
+    hash: str = Field(primary_key=True)
+    token_id: str = Field(sa_column=Column(ForeignKey("token.id", ondelete="CASCADE"), nullable=False, index=True))
+    created_at: datetime = Field(sa_column=_time(null=False))
+    expires_at: datetime = Field(sa_column=_time(null=False))

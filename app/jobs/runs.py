@@ -36,18 +36,21 @@ class Runs:
         self._stops: dict[str, Stop] = {}
         self._stopping = False
 
-    def begin(self, target: str, plan_id: str, *, max_percent: float, recreate: bool, ask: bool = True) -> str:
+    def begin(
+        self, target: str, plan_id: str, *, max_percent: float, recreate: bool, ask: bool = True, actor: str = ""
+    ) -> str:
         """Begin to carry a plan out; gives the run's id once the run is stored, and the run goes on by itself.
 
-        With `ask` another run of the target is told to let go first. Raises what `reconcile.apply_plan` raises before
-        its first write: PlanStale, ChangeGuard, TargetBusy, …
+        With `ask` another run of the target is told to let go first. `actor` is on whose word, "" for the service's
+        own. Raises what `reconcile.apply_plan` raises before its first write: PlanStale, ChangeGuard, TargetBusy, …
         """
         stop = Stop()
         begun: Future[str] = Future()
 
         def work() -> None:
             try:
-                self._carry_out(target, plan_id, max_percent, recreate, ask, stop, begun)
+                ctx = replace(self._ctx, actor=actor or self._ctx.actor)
+                self._carry_out(ctx, target, plan_id, max_percent, recreate, ask, stop, begun)
             finally:
                 with self._lock:
                     self._threads.pop(threading.current_thread(), None)
@@ -91,7 +94,15 @@ class Runs:
         return not any(thread.is_alive() for thread in threads)
 
     def _carry_out(
-        self, target: str, plan_id: str, max_percent: float, recreate: bool, ask: bool, stop: Stop, begun: Future[str]
+        self,
+        ctx: Context,
+        target: str,
+        plan_id: str,
+        max_percent: float,
+        recreate: bool,
+        ask: bool,
+        stop: Stop,
+        begun: Future[str],
     ) -> None:
         def on_run(run_id: str) -> None:
             with self._lock:
@@ -101,7 +112,7 @@ class Runs:
         def sleep(seconds: float) -> None:
             stop.wait(seconds)  # a stop ends the waiting between two calls too
 
-        ctx = replace(self._ctx, sleep=sleep)
+        ctx = replace(ctx, sleep=sleep)
         try:
             applied = reconcile.apply_plan(
                 ctx,
@@ -137,7 +148,7 @@ class Runs:
         """
         with self._ctx.db.read() as session:
             busy = targets.leased(session, self._ctx.now(), ended=lease.ended)
-            due = journal.resumable(session, self._ctx.actor, self._ctx.now())
+            due = journal.resumable(session, self._ctx.now())
             names = {row.id: targets.by_id(session, row.target_id).name for row in due}
         for row in due:
             if row.target_id not in busy:
@@ -146,7 +157,9 @@ class Runs:
     def _go_on(self, row: RunRow, name: str) -> None:
         why = ""
         try:
-            again = self.begin(name, row.plan_id, max_percent=row.max_percent, recreate=row.recreate, ask=False)
+            again = self.begin(
+                name, row.plan_id, max_percent=row.max_percent, recreate=row.recreate, ask=False, actor=row.actor
+            )
             log.info("run %s of target %s goes on as %s", row.id, name, again)
         except (targets.TargetBusy, Retryable, Stopping):
             return  # the next tick looks again

@@ -15,6 +15,7 @@ from app.db.engine import Database
 from app.db.models import TargetRow
 from connectors import registry
 from connectors.base import AppCredentials, Connector, Place, Secret
+from connectors.reach import ANYWHERE, Reach
 from mappings import profile
 
 
@@ -43,7 +44,8 @@ def open_place(place: Place) -> Connector:
 class Context:
     """`now` gives aware UTC; `sleep` takes seconds; `open_place` makes a connector. All may be replaced in tests.
 
-    `actor` is on whose word things are written: the audit names it.
+    `actor` is on whose word things are written: the audit names it. `service`: whether the service does it, which goes
+    on by itself with what is interrupted. `reach` is where trackers may be.
     """
 
     db: Database
@@ -51,13 +53,15 @@ class Context:
     sleep: Callable[[float], None] = time.sleep
     open_place: Callable[[Place], Connector] = open_place
     actor: str = "milepost"
+    service: bool = False
+    reach: Reach = ANYWHERE
 
     def connect(self, target: TargetRow) -> Connector:
         """A connector for a target. Raises CredentialsMissing, BadProfile."""
         dependencies = profile.load(target.profile).dependencies
         secret = credentials(target)
         return self.open_place(
-            Place(target.kind, target.base_url, target.path, secret, target.group_path, dependencies)
+            Place(target.kind, target.base_url, target.path, secret, target.group_path, dependencies, self.reach)
         )
 
 

@@ -113,6 +113,7 @@ class Runner:
                 target_id=self.target.id,
                 plan_id=plan_id,
                 actor=self.ctx.actor,
+                by_service=self.ctx.service,
                 max_percent=max_percent,
                 recreate=recreate,
                 state="running",

@@ -60,7 +60,7 @@ class NewTarget:
 def add(ctx: Context, new: NewTarget) -> dict[str, Any]:
     """Store a target; asks the tracker nothing. Gives INTERFACE's `target` document.
 
-    Raises BadTarget, TargetExists, ProgrammeUnknown, KindUnknown, BadProfile.
+    Raises BadTarget, TargetExists, ProgrammeUnknown, KindUnknown, BadProfile, AddressRefused.
     """
     kind = registry.kind(new.kind)
     if not NAME.fullmatch(new.name):
@@ -69,6 +69,8 @@ def add(ctx: Context, new: NewTarget) -> dict[str, Any]:
     mapping = profile.load(mapping_name)
     if mapping.kind != kind.name:
         raise BadTarget(f"the profile {mapping_name} is for {mapping.kind}", f"use one of {', '.join(kind.profiles)}")
+    base_url = _base_url(new.base_url or kind.default_base_url)
+    ctx.reach.check(urlsplit(base_url).hostname or "")
     row = TargetRow(
         id=new_id(),
         programme_id=0,
@@ -76,7 +78,7 @@ def add(ctx: Context, new: NewTarget) -> dict[str, Any]:
         kind=kind.name,
         path=_path(kind.name, new.path),
         group_path=new.group,
-        base_url=_base_url(new.base_url or kind.default_base_url),
+        base_url=base_url,
         profile=mapping_name,
         webhook_secret_env=variable(new.webhook_secret_env, "--webhook-secret-env"),
         interval_seconds=_interval(new.interval_seconds),

@@ -12,6 +12,7 @@ from jwt import PyJWTError
 
 from connectors.base import AppCredentials, Secret, Unauthorized, Unavailable
 from connectors.http import Reader, Refine
+from connectors.reach import ANYWHERE, Reach
 
 MARGIN_SECONDS: Final = 120.0  # an installation token lives an hour
 MEDIA_TYPE: Final = "application/vnd.github+json"
@@ -34,13 +35,14 @@ class TokenSource(github.Auth.Auth):
         api_version: str,
         *,
         refine: Refine | None = None,
+        reach: Reach = ANYWHERE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.api_version = api_version
         self.installation: Installation | None = None
         self._fixed = Secret("")
         if isinstance(credentials, AppCredentials):
-            self.installation = Installation(credentials, base_url, api_version, refine, clock)
+            self.installation = Installation(credentials, base_url, api_version, refine, reach, clock)
         else:
             self._fixed = credentials
 
@@ -103,12 +105,17 @@ class Installation:
         base_url: str,
         api_version: str,
         refine: Refine | None,
+        reach: Reach,
         clock: Callable[[], float],
     ) -> None:
         self.app = app
         self.permissions: Mapping[str, str] = {}  # told with each token: {"issues": "write"}
         self.reader = Reader(
-            base_url, lambda: sent_with(f"Bearer {self._jwt()}", api_version), tracker="GitHub", refine=refine
+            base_url,
+            lambda: sent_with(f"Bearer {self._jwt()}", api_version),
+            tracker="GitHub",
+            refine=refine,
+            reach=reach,
         )
         self._token = Secret("")
         self._until = 0.0

@@ -42,9 +42,9 @@ class Session:
         self.root = f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
         self.asked_at: datetime | None = None
         version = SERVER_API_VERSION if self.server else API_VERSION
-        self.tokens = TokenSource(place.credentials, place.base_url, version, refine=rules)
-        self._reader = Reader(place.base_url, self.tokens.headers, tracker=TRACKER, refine=rules)
-        self._wire = Wire(place.base_url, self.tokens)
+        self.tokens = TokenSource(place.credentials, place.base_url, version, refine=rules, reach=place.reach)
+        self._reader = Reader(place.base_url, self.tokens.headers, tracker=TRACKER, refine=rules, reach=place.reach)
+        self._wire = Wire(place.base_url, self.tokens, place.reach)
         self._before_write = before_write
         self._graphql = f"{base.removesuffix('/v3')}/graphql" if self.server else f"{base}/graphql"
         self._home: Mapping[str, Any] | None = None

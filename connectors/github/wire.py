@@ -40,6 +40,7 @@ from connectors.http import (
     is_rate_limit,
     named_wait,
 )
+from connectors.reach import ANYWHERE, Reach
 
 TRACKER: Final = "GitHub"
 TIMEOUT_SECONDS: Final = 30
@@ -102,7 +103,7 @@ class Wire:
     `error_for` says where it surely has not. Proxies of the environment are used, but never for a loopback address.
     """
 
-    def __init__(self, base_url: str, tokens: TokenSource) -> None:
+    def __init__(self, base_url: str, tokens: TokenSource, reach: Reach = ANYWHERE) -> None:
         base = checked_base(base_url, TRACKER)
         self.host = base.host
         self.request_id = ""  # of the last answer
@@ -112,6 +113,7 @@ class Wire:
             bracketed(base.host), base.port, timeout=TIMEOUT_SECONDS, retry=0, pool_size=1, verify=verify
         )
         self._connection.session.trust_env = not is_loopback(base.host)
+        reach.guard(self._connection.adapter)
         self._requester = github.Github(
             auth=tokens,
             base_url=str(base).rstrip("/"),

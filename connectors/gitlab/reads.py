@@ -46,6 +46,7 @@ class Reads:
             lambda: {"private-token": token.reveal()},
             tracker="GitLab",
             refine=refusals.refine,
+            reach=place.reach,
         )
         self._licence: Licence | None = None
         self._types: dict[str, dict[str, str]] = {}

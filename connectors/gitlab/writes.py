@@ -70,8 +70,10 @@ class Writes:
         session = requests.Session()
         session.max_redirects = 0
         session.trust_env = not local
-        session.mount("https://", _Wire(self))
-        session.mount("http://", _Wire(self))
+        wire = _Wire(self)
+        place.reach.guard(wire)
+        session.mount("https://", wire)
+        session.mount("http://", wire)
         self._gitlab = gitlab.Gitlab(
             str(base),
             private_token=token.reveal(),
@@ -89,7 +91,7 @@ class Writes:
             verify=not (local and base.scheme == "http"),  # loading certificates takes 50 ms; none are needed there
             mounts={f"all://{bracketed(base.host)}": None} if local else None,
             event_hooks={
-                "request": [self.going],
+                "request": [place.reach.watch, self.going],
                 "response": [lambda r: self.answered(r.status_code, r.headers.items())],
             },
         )

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.cli.service import NotLoopback, loopback
+from app.cli.service import AddressTaken, address_of
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
 from tests.api.house import ROADMAP, SECRET, until
@@ -37,13 +37,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """A running service, and a client of it. It is ended gracefully."""
+def served(folder: Path, *options: str, **more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """A running service, and a client of it. It is ended gracefully. `more` is of its environment."""
     log = (folder / "serve.log").open("w")
     process = subprocess.Popen(
-        [*MILEPOST, "serve", "--port", "0", "--json"],
+        [*MILEPOST, "serve", "--port", "0", "--json", *options],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder) | more,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
@@ -82,26 +82,123 @@ def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "::ffff:10.0.0.1", "example.com", "", "127.1"])
-def test_an_address_that_others_could_reach_is_refused(host: str) -> None:
-    with pytest.raises(NotLoopback, match="no access control yet"):
-        loopback(host)
+@pytest.mark.parametrize("host", ["example.com", "", "127.1", "0x7f000001", "127.0.0.1:80"])
+def test_what_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(AddressTaken, match="it is no address"):
+        address_of(host)
 
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("[::1]", "::1")],
+    [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("[::1]", "::1"), ("0.0.0.0", "0.0.0.0")],
 )
-def test_this_machines_own_addresses_are_taken(host: str, address: str) -> None:
-    assert loopback(host) == address
+def test_addresses_are_taken(host: str, address: str) -> None:
+    assert address_of(host) == address
 
 
-def test_a_refused_address_is_one_line_and_makes_nothing(tmp_path: Path) -> None:
-    result = command(tmp_path, "serve", "--host", "0.0.0.0", "--json")
-    assert result.returncode == 1
-    assert json.loads(result.stdout)["error"]["type"] == "not-loopback"
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "served.db").exists()
+def make_token(folder: Path, role: str, *more: str) -> str:
+    made = command(folder, "token", "create", "--role", role, *more)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def test_an_address_that_others_can_reach_is_refused_before_there_is_a_token(tmp_path: Path) -> None:
+    """Also when the only token that there was is of no use."""
+
+    def refused(host: str) -> None:
+        result = command(tmp_path, "serve", "--host", host, "--json")
+        assert result.returncode == 1
+        error = json.loads(result.stdout)["error"]
+        assert (error["type"], error["hint"]) == ("token-needed", "milepost token create --role admin")
+        assert len(result.stderr.strip().splitlines()) == 1
+
+    refused("0.0.0.0")
+    make_token(tmp_path, "admin", "--name", "gone")
+    assert command(tmp_path, "token", "revoke", "gone").returncode == 0
+    refused("::")
+
+
+def test_with_a_token_it_serves_others_and_nobody_without(tmp_path: Path) -> None:
+    secret = make_token(tmp_path, "viewer", "--name", "wall")
+    with served(tmp_path, "--host", "0.0.0.0") as (_, api):
+        port = api.base_url.port
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            assert client.get("/healthz").status_code == 200
+            assert client.get("/api/v1/programmes").status_code == 401
+            good = {"Authorization": f"Bearer {secret}"}
+            assert client.get("/api/v1/programmes", headers=good).status_code == 200
+            (one,) = json.loads(command(tmp_path, "token", "list", "--json").stdout)["tokens"]
+            assert one["last_used_at"] is not None
+            assert command(tmp_path, "token", "revoke", "wall").returncode == 0
+            assert client.get("/api/v1/programmes", headers=good).status_code == 401
+    log = (tmp_path / "serve.log").read_text()
+    assert secret not in log
+    assert "there is no token yet" not in log
+
+
+def test_it_closes_with_the_first_token_while_it_runs(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, api):
+        assert api.get("/api/v1/programmes").status_code == 200
+        for name, value in (("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1"), ("X-Real-IP", "1.2.3.4")):
+            # a proxy on this machine passes it on, from who knows where
+            assert api.get("/api/v1/programmes", headers={name: value}).status_code == 401
+        secret = make_token(tmp_path, "viewer")
+        assert api.get("/api/v1/programmes").status_code == 401
+        assert api.get("/api/v1/programmes", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+    assert (
+        "there is no token yet, so everybody on this machine may do everything" in (tmp_path / "serve.log").read_text()
+    )
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_whose_failures_count_is_what_a_trusted_proxy_says(tmp_path: Path, believed: bool) -> None:
+    make_token(tmp_path, "viewer")
+    proxies = {"MILEPOST_TRUSTED_PROXIES": "127.0.0.0/8"} if believed else {}
+    with served(tmp_path, **proxies) as (_, api):
+        for number in range(12):
+            headers = {"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.1", "Authorization": "Bearer mp_wrong"}
+            last = api.get("/api/v1/programmes", headers=headers).status_code
+        assert last == 429
+        headers = {"X-Forwarded-For": "192.0.2.1, 198.51.100.99", "Authorization": "Bearer mp_wrong"}
+        assert api.get("/api/v1/programmes", headers=headers).status_code == (401 if believed else 429)
+        cookie = _cookie(api, tmp_path)
+        assert ("; Secure" in cookie) == believed
+
+
+def _cookie(api: httpx.Client, folder: Path) -> str:
+    headers = {"X-Forwarded-For": "203.0.113.1", "X-Forwarded-Proto": "https"}
+    answer = api.post("/login", data={"token": make_token(folder, "viewer")}, headers=headers)
+    return str(answer.headers.get("set-cookie", ""))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        ("", "127.0.0.1", 201),
+        ("", "169.254.169.254", 422),
+        ("git.example", "127.0.0.1", 422),
+        ("10.0.0.0/8", "10.1.1.1", 201),
+    ],
+)
+def test_targets_are_where_the_setting_says(tmp_path: Path, allowed: str, host: str, status: int) -> None:
+    with served(tmp_path, MILEPOST_ALLOWED_TRACKERS=allowed) as (_, api):
+        api.post("/api/v1/programmes/small/import", params={"start": "2026-11-02"}, content=ROADMAP.encode())
+        target = {"name": "hub", "kind": "github", "repo": "acme/app", "base_url": f"http://{host}:9"}
+        answer = api.post("/api/v1/programmes/small/targets", json=target)
+        assert answer.status_code == status
+        if status == 422:
+            assert answer.json()["type"] == "address-refused"
+            assert "MILEPOST_ALLOWED_TRACKERS" in answer.json()["hint"]
+
+
+def test_who_listens_for_others_is_led_to_no_tracker_on_this_machine(tmp_path: Path) -> None:
+    secret = make_token(tmp_path, "admin")
+    with served(tmp_path, "--host", "0.0.0.0") as (_, api):
+        url = f"http://127.0.0.1:{api.base_url.port}/api/v1/programmes/small"
+        with httpx.Client(headers={"Authorization": f"Bearer {secret}"}, trust_env=False) as client:
+            client.post(f"{url}/import", params={"start": "2026-11-02"}, content=ROADMAP.encode())
+            target = {"name": "hub", "kind": "github", "repo": "acme/app", "base_url": "http://localhost:9"}
+            assert client.post(f"{url}/targets", json=target).json()["type"] == "address-refused"
 
 
 def test_a_port_in_use_is_said_in_a_line(tmp_path: Path) -> None:
