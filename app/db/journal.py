@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func
+from sqlalchemy import CursorResult, delete, func, update
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
@@ -154,11 +154,14 @@ def runs(session: Session, target_ids: Sequence[str], limit: int, before: str | 
     return session.exec(query.order_by(col(RunRow.started_at).desc(), col(RunRow.id).desc()).limit(limit)).all()
 
 
-def interrupt_runs(session: Session, target_id: str, now: datetime) -> None:
-    """Runs whose process is gone (the caller holds the lease, so none can be alive) are interrupted."""
+def interrupt_runs(session: Session, target_id: str, now: datetime, *, cancelled: str = "") -> None:
+    """Runs whose process is gone (the caller holds the lease, so none can be alive) are interrupted.
+
+    `cancelled` is the id of one that a person asked to end: it is not gone on with.
+    """
     for row in session.exec(select(RunRow).where(RunRow.target_id == target_id, RunRow.state == "running")):
         row.state, row.finished_at, row.error = "interrupted", now, "its process ended before it did"
-        row.resume_at = now
+        row.resume_at = now if row.id != cancelled else None
         session.add(row)
 
 
@@ -344,6 +347,16 @@ def resumable(session: Session, now: datetime) -> list[RunRow]:
     """Interrupted runs that the service is to go on with by now, the oldest first."""
     query = select(RunRow).where(RunRow.state == "interrupted", col(RunRow.by_service), col(RunRow.resume_at) <= now)
     return list(session.exec(query.order_by(col(RunRow.started_at))))
+
+
+def claim(session: Session, run_id: str, now: datetime, until: datetime) -> bool:
+    """Be the one that goes on with an interrupted run; until then nobody else tries. False when another is."""
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        update(RunRow)
+        .where(col(RunRow.id) == run_id, col(RunRow.state) == "interrupted", col(RunRow.resume_at) <= now)
+        .values(resume_at=until)
+    )
+    return result.rowcount == 1
 
 
 def targets_running(session: Session) -> set[str]:

@@ -126,6 +126,11 @@ class TargetRow(SQLModel, table=True):
     """One place to sync to. `nodes` are the ids of the milestones it selects, None for all that no other target has.
 
     Secrets are named, never stored: an environment variable or a file.
+
+    `pause_reason`: why Milepost paused it by itself, "" where a person did. `tried_at`: when the last refresh ended
+    that did not succeed, of `failures` in a row. `quiet`: good refreshes in a row that found nothing new. `asked_at`:
+    when someone asked for a refresh that none has answered yet. `replayed_at`: when missed deliveries were last looked
+    for.
     """
 
     __tablename__ = "target"
@@ -153,6 +158,12 @@ class TargetRow(SQLModel, table=True):
     last_refresh: datetime | None = Field(default=None, sa_column=_time())
     last_error: str = ""
     hold_until: datetime | None = Field(default=None, sa_column=_time())
+    pause_reason: str = ""
+    tried_at: datetime | None = Field(default=None, sa_column=_time())
+    failures: int = 0
+    quiet: int = 0
+    asked_at: datetime | None = Field(default=None, sa_column=_time())
+    replayed_at: datetime | None = Field(default=None, sa_column=_time())
     created_at: datetime = Field(sa_column=_time(null=False))
 
 
@@ -282,20 +293,39 @@ class JournalRow(SQLModel, table=True):
 
 
 class DeliveryRow(SQLModel, table=True):
-    """A webhook call received. Its body isn't kept: it only says "look again"."""
+    """A webhook call received. Its body isn't kept: it only says "look again".
+
+    `state`: waiting (for a good refresh), handled, failed (after `attempts` refreshes that failed, with the last one's
+    error), discarded (by a person).
+    """
 
     __tablename__ = "delivery"
-    __table_args__ = (UniqueConstraint("target_id", "delivery_id"),)
+    __table_args__ = (
+        UniqueConstraint("target_id", "delivery_id"),
+        Index(
+            "delivery_open",
+            "target_id",
+            "state",
+            sqlite_where=text("state IN ('waiting', 'failed')"),
+            postgresql_where=text("state IN ('waiting', 'failed')"),
+        ),
+    )
     id: int | None = Field(default=None, sa_column=_id())
     target_id: str = Field(sa_column=_target())
     delivery_id: str
     event: str
     received_at: datetime = Field(sa_column=_time(null=False))
     handled_at: datetime | None = Field(default=None, sa_column=_time())
+    state: str = "waiting"
+    attempts: int = 0
+    error: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
 class LeaseRow(SQLModel, table=True):
-    """Who may write to a target now. `fence` rises with every new holder. `wanted_at`: when another asked for it."""
+    """Who may write to a target now. `fence` rises with every new holder. `wanted_at`: when another asked for it.
+
+    `cancelled`: the id of a run that a person asked to end, wherever it is carried out.
+    """
 
     __tablename__ = "lease"
     target_id: str = Field(sa_column=Column(ForeignKey("target.id", ondelete="CASCADE"), primary_key=True))
@@ -303,6 +333,7 @@ class LeaseRow(SQLModel, table=True):
     fence: int
     expires_at: datetime = Field(sa_column=_time(null=False))
     wanted_at: datetime | None = Field(default=None, sa_column=_time())
+    cancelled: str = ""
 
 
 class TokenRow(SQLModel, table=True):

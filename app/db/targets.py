@@ -1,17 +1,17 @@
-"""Targets and what belongs to them: selection, credentials by name, leases, deliveries."""
+"""Targets and what belongs to them: selection, credentials by name, leases. Deliveries have a module of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import CursorResult, bindparam, delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
-from app.db.models import DeliveryRow, LeaseRow, NodeRow, ProgrammeRow, TargetRow
+from app.db.models import LeaseRow, NodeRow, ProgrammeRow, TargetRow
 
 
 class TargetUnknown(MilepostError):
@@ -126,6 +126,17 @@ def lease_wanted(session: Session, target_id: str) -> bool:
     return row is not None and row.wanted_at is not None
 
 
+def cancel_run(session: Session, target_id: str, run_id: str) -> None:
+    """Ask the run of this target to end after the call in flight, in whatever process it is carried out."""
+    session.execute(update(LeaseRow).where(col(LeaseRow.target_id) == target_id).values(cancelled=run_id))
+
+
+def cancelled_run(session: Session, target_id: str) -> str:
+    """The id of the last run of this target that was asked to end, "" for none."""
+    row = session.get(LeaseRow, target_id)
+    return row.cancelled if row is not None else ""
+
+
 def renew_lease(session: Session, target_id: str, fence: int, seconds: float, now: datetime) -> None:
     """Hold on to a lease. Raises TargetBusy when it was taken over meanwhile: then nothing more may be written."""
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
@@ -146,38 +157,25 @@ def drop_lease(session: Session, target_id: str, fence: int, now: datetime) -> N
     )
 
 
-def keep_delivery(session: Session, target_id: str, delivery_id: str, event: str, now: datetime) -> bool:
-    """Store a delivery once. True when it is to be acted on: new, or seen before and never handled."""
-    row = session.exec(
-        select(DeliveryRow).where(DeliveryRow.target_id == target_id, DeliveryRow.delivery_id == delivery_id)
-    ).first()
-    if row is not None:
-        return row.handled_at is None
-    session.add(DeliveryRow(target_id=target_id, delivery_id=delivery_id, event=event, received_at=now))
-    return True
-
-
-def deliveries_waiting(session: Session) -> set[str]:
-    """Ids of targets with deliveries that no refresh has answered yet."""
-    return set(session.exec(select(DeliveryRow.target_id).where(col(DeliveryRow.handled_at).is_(None)).distinct()))
-
-
-def handle_deliveries(session: Session, target_id: str, received_until: datetime, now: datetime) -> None:
-    """What came in before a good refresh began is answered by it."""
+def drop_leases(session: Session, process: str, now: datetime) -> None:
+    """Let everything go that a process holds. `process` is how its leases name it."""
     session.execute(
-        update(DeliveryRow)
-        .where(
-            col(DeliveryRow.target_id) == target_id,
-            col(DeliveryRow.handled_at).is_(None),
-            col(DeliveryRow.received_at) <= received_until,
-        )
-        .values(handled_at=now)
+        update(LeaseRow)
+        .where(col(LeaseRow.holder).endswith(f" {process}", autoescape=True))
+        .values(expires_at=now, holder="")
     )
 
 
-def prune_deliveries(session: Session, before: datetime) -> None:
-    """Forget deliveries that were handled before then."""
-    session.execute(delete(DeliveryRow).where(col(DeliveryRow.handled_at) < before))
+def ask(session: Session, target_id: str, now: datetime) -> None:
+    """Someone wants a refresh: it is due until one has answered."""
+    session.execute(update(TargetRow).where(col(TargetRow.id) == target_id).values(asked_at=now))
+
+
+def set_state(row: TargetRow, state: str, reason: str = "") -> None:
+    """Pause a target or let it go on, which is begun afresh: what failed before counts no more."""
+    row.state, row.pause_reason = state, reason
+    if state == "active":
+        row.failures, row.tried_at = 0, None
 
 
 def remove(session: Session, row: TargetRow) -> None:
@@ -185,26 +183,38 @@ def remove(session: Session, row: TargetRow) -> None:
     session.execute(delete(TargetRow).where(col(TargetRow.id) == row.id))
 
 
+class Door(NamedTuple):
+    """What a webhook call asks of its target."""
+
+    kind: str
+    webhook_secret_env: str
+    state: str
+    failures: int
+
+
+DOOR = select(TargetRow.kind, TargetRow.webhook_secret_env, TargetRow.state, TargetRow.failures).where(
+    TargetRow.id == bindparam("target_id")
+)
+
+
+def door(session: Session, target_id: str) -> Door | None:
+    """None where there is no such target. Without the ORM: each webhook call waits for it."""
+    found = session.connection().execute(DOOR, {"target_id": target_id}).first()
+    return Door(*found) if found else None
+
+
 def find(session: Session, target_id: str) -> TargetRow | None:
     """A target by id, None where there is none (any more)."""
     return session.get(TargetRow, target_id)
 
 
-def active(session: Session) -> Sequence[TargetRow]:
-    """Every target that is not paused."""
-    return session.exec(select(TargetRow).where(TargetRow.state == "active").order_by(col(TargetRow.id))).all()
+def scheduled(session: Session) -> Sequence[TargetRow]:
+    """Every target that is read by itself: all but those that a person paused."""
+    query = select(TargetRow).where((TargetRow.state == "active") | (TargetRow.pause_reason != ""))
+    return session.exec(query.order_by(col(TargetRow.id))).all()
 
 
 def leased(session: Session, now: datetime, *, ended: Callable[[str], bool]) -> set[str]:
     """Ids of targets that somebody is working on. `ended` says of a holder that it is dead for certain."""
     rows = session.exec(select(LeaseRow).where(LeaseRow.holder != "", col(LeaseRow.expires_at) > now))
     return {row.target_id for row in rows if not ended(row.holder)}
-
-
-def settle_delivery(session: Session, target_id: str, delivery_id: str, now: datetime) -> None:
-    """A delivery that no refresh needs to answer is handled."""
-    session.execute(
-        update(DeliveryRow)
-        .where(col(DeliveryRow.target_id) == target_id, col(DeliveryRow.delivery_id) == delivery_id)
-        .values(handled_at=now)
-    )

@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import timedelta
 
 from app.core.errors import MilepostError
 from app.db import journal, targets
@@ -17,6 +18,9 @@ from app.sync.run import Stop
 from connectors.base import Retryable
 
 log = logging.getLogger(__name__)
+
+CLAIMED = timedelta(seconds=20)
+"""How long a run that one process goes on with is left alone by others, should that end before it has begun."""
 
 
 class Stopping(MilepostError):
@@ -69,12 +73,16 @@ class Runs:
             return bool(self._threads)
 
     def cancel(self, run_id: str) -> bool:
-        """Ask a run to end after the call in flight. False when this process doesn't carry it out (any more)."""
+        """Ask a run to end after the call in flight, whatever process carries it out. False when it is over."""
+        with self._ctx.db.write() as session:
+            row = journal.find_run(session, run_id)
+            if row is None or row.state != "running":
+                return False
+            targets.cancel_run(session, row.target_id, run_id)
         with self._lock:
             stop = self._stops.get(run_id)
-        if stop is None:
-            return False
-        stop.set()
+        if stop is not None:
+            stop.set()  # no need to wait for its next look
         return True
 
     def stop(self, timeout: float) -> bool:
@@ -144,7 +152,8 @@ class Runs:
     def resume(self) -> None:
         """Go on with runs of the service that its end, a crash or the tracker interrupted, where nobody is at work.
 
-        A run that can't be gone on with (its plan is out of date) says why, and is left to people.
+        Of several processes one does. A run that can't be gone on with (its plan is out of date) says why, and is left
+        to people.
         """
         with self._ctx.db.read() as session:
             busy = targets.leased(session, self._ctx.now(), ended=lease.ended)
@@ -155,18 +164,26 @@ class Runs:
                 self._go_on(row, names[row.id])
 
     def _go_on(self, row: RunRow, name: str) -> None:
-        why = ""
+        now = self._ctx.now()
+        claim = now + CLAIMED
+        with self._ctx.db.write() as session:
+            if not journal.claim(session, row.id, now, claim):
+                return
+        why, later = "", False
         try:
             again = self.begin(
                 name, row.plan_id, max_percent=row.max_percent, recreate=row.recreate, ask=False, actor=row.actor
             )
             log.info("run %s of target %s goes on as %s", row.id, name, again)
         except (targets.TargetBusy, Retryable, Stopping):
-            return  # the next tick looks again
+            later = True  # the next tick looks again
         except MilepostError as error:
             log.warning("run %s of target %s is not gone on with: %s", row.id, name, error.message)
             why = f"; not gone on with: {error.message}"
         with self._ctx.db.write() as session:
             old = journal.run_row(session, row.id)
-            old.resume_at, old.error = None, old.error + why
+            if not later:
+                old.resume_at, old.error = None, old.error + why
+            elif old.resume_at == claim:
+                old.resume_at = now
             session.add(old)

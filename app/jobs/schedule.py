@@ -1,6 +1,7 @@
 """Which target is read again, and when: at its interval, when webhook calls came in, or when someone asked.
 
 Level-triggered: a tick each second looks in the database. What a webhook call enqueues is only sooner than the tick.
+Each process of the service ticks; the queue keeps two from doing the same.
 """
 
 from __future__ import annotations
@@ -8,54 +9,34 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.core.errors import MilepostError
-from app.db import journal, targets
+from app.db import deliveries, journal, targets
 from app.db.models import TargetRow
-from app.jobs.queue import Queue
-from app.sync import lease, reconcile
+from app.jobs.queue import Queue, job_name
+from app.sync import inbox, lease, reconcile
 from app.sync.context import Context
+from app.sync.rhythm import LOOKED_AGAIN, USUAL, Rhythm, due_at
 
 log = logging.getLogger(__name__)
 
 TICK = 1.0
 DELIVERIES_KEPT = timedelta(days=7)
 """How long a handled delivery is known again when it is sent once more: longer than trackers keep theirs."""
-FIRST_RETRY = 2.0
-"""Seconds until a failed refresh is tried again while webhook calls wait; doubled each time, up to the interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The last refresh that this process began. `at` is `time.monotonic()`; `failures` in a row, the last included."""
-
-    at: float
-    failures: int = 0
-
-
-def wait(attempt: Attempt | None, unread: float, interval: float, *, wanted: bool, now: float) -> float:
-    """Seconds until a target is due, 0 or less when it is. Pure.
-
-    `unread` is how long ago it was last read well, by anyone (infinite for never). `wanted`: webhook calls wait, or
-    someone asked. A target that fails is left alone for its interval; while it is wanted it is tried sooner.
-    """
-    since = now - attempt.at if attempt else float("inf")
-    if not wanted:
-        return interval - min(since, unread)
-    if attempt is None or attempt.failures == 0:
-        return 0.0
-    return min(interval, FIRST_RETRY * 2.0 ** min(attempt.failures - 1, 16)) - since
+AT_ONCE = 6
+"""Refreshes of one tracker's targets at a time, in one process: one that is slow takes no other's threads."""
+LATER = 0.5
+"""Seconds until a refresh that found its tracker's share taken is looked at again."""
 
 
 class Schedule:
-    """Ticks, and the refreshes they enqueue. Every method may be called from any thread."""
+    """Ticks, and the jobs they enqueue. Every method may be called from any thread."""
 
     def __init__(
         self,
@@ -65,31 +46,48 @@ class Schedule:
         *,
         resume: Callable[[], object] = lambda: None,
         keep: timedelta = timedelta(days=400),
+        rhythm: Rhythm = USUAL,
+        replay: timedelta = timedelta(hours=1),
     ) -> None:
-        """`resume` is called with each tick: it goes on with interrupted runs. `keep`: how long the audit is kept."""
+        """Tells the queue how its jobs are done; nothing is enqueued before `start`.
+
+        `resume` goes on with interrupted runs. `keep`: how long the audit is kept. `replay`: how often missed
+        deliveries are looked for.
+        """
         self._ctx = ctx
         self._queue = queue
         self._debounce = debounce
-        self._resume = resume
         self._keep = keep
+        self._rhythm = rhythm
+        self._replay_every = replay
         self._lock = threading.Lock()
-        self._attempts: dict[str, Attempt] = {}
-        self._asked: set[str] = set()
+        self._gathering: dict[str, float] = {}
+        self._reading: Counter[str] = Counter()
         self._database_failed = False
+        self._replayed = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        queue.handle("refresh", self._refresh)
+        queue.handle("mend", self._mend)
+        queue.handle("resume", lambda _: resume())
+        queue.handle("replay", lambda target_id: inbox.replay(ctx, target_id))
+        queue.handle("prune", lambda _: self._prune())
 
     def start(self) -> None:
-        """Begin to tick, at once."""
-        self._scheduler.add_job(self.tick, "interval", seconds=TICK, id="tick", next_run_time=datetime.now(UTC))
-        self._scheduler.add_job(self.prune, "interval", hours=1, id="prune", next_run_time=datetime.now(UTC))
+        """Begin to tick, at once. What comes daily, as snapshots for history will, is added here."""
+        now = datetime.now(UTC)
+        self._scheduler.add_job(self.tick, "interval", seconds=TICK, id="tick", next_run_time=now)
+        self._scheduler.add_job(self.prune, "interval", hours=1, id="prune", next_run_time=now)
+        self._scheduler.add_job(
+            self.replay, "interval", seconds=self._replay_every.total_seconds(), id="replay", next_run_time=now
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
-        """No tick comes after this. Refreshes that run are the queue's to wait for."""
+        """No tick comes after this. Jobs that run are the queue's to wait for."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
@@ -98,32 +96,30 @@ class Schedule:
 
     def refresh(self, target_id: str) -> bool:
         """Someone asked: refresh now, or as soon as whoever works on the target is done. False when one is pending."""
-        return self._enqueue(target_id, 0.0, asked=True)
+        with self._ctx.db.write() as session:
+            targets.ask(session, target_id, self._ctx.now())
+        return self._queue.enqueue("refresh", target_id)
 
     def delivered(self, target_id: str) -> bool:
         """A webhook call came in: refresh after the debounce, so that calls in a row make one refresh.
 
-        A target that fails is not asked again sooner than its tick would.
+        False when one is pending that was enqueued here: a thousand calls ask the queue once. Should another process do
+        that one sooner, before this call was stored, or the queue be away, the tick sees to it.
         """
+        now = time.monotonic()
         with self._lock:
-            attempt = self._attempts.get(target_id)
-        if attempt is not None and attempt.failures:
-            return False
-        return self._enqueue(target_id, self._debounce, asked=False)
-
-    def _enqueue(self, target_id: str, delay: float, *, asked: bool) -> bool:
-        return self._queue.enqueue(_name(target_id), partial(self._refresh, target_id, asked), delay)
+            if self._gathering.get(target_id, 0.0) > now:
+                return False
+            self._gathering[target_id] = now + self._debounce
+        try:
+            return self._queue.enqueue("refresh", target_id, self._debounce)
+        except MilepostError:
+            return False  # the call is stored, and is to be answered so
 
     def tick(self) -> None:
-        """Enqueue every active target that is due and that nobody is working on."""
-        now = self._ctx.now()
-        known = self._queue.names()  # before the database is read: what ends in between has been seen to by then
+        """Enqueue every target that is due and that nobody is working on."""
         try:
-            with self._ctx.db.read() as session:
-                rows = targets.active(session)
-                waiting = targets.deliveries_waiting(session)
-                held = targets.leased(session, now, ended=lease.ended)
-                lost = journal.targets_running(session) - held
+            self._tick()
         except MilepostError as error:
             if not self._database_failed:
                 log.error("nothing is refreshed: %s", error.message)
@@ -132,82 +128,113 @@ class Schedule:
         if self._database_failed:
             log.info("the database is back")
         self._database_failed = False
+
+    def _tick(self) -> None:
+        now = self._ctx.now()
+        known = self._queue.names()  # before the rows are read: what ends in between has been seen to by then
+        with self._ctx.db.read() as session:
+            rows = targets.scheduled(session)
+            waiting = deliveries.waiting(session)
+            held = targets.leased(session, now, ended=lease.ended)
+            lost = journal.targets_running(session) - held
+            unfinished = {row.target_id for row in journal.resumable(session, now)} - held
+        if unfinished and "resume" not in known:
+            self._queue.enqueue("resume")
         for target_id in lost:
-            self._queue.enqueue(f"mend:{target_id}", partial(self._mend, target_id))
-        self._queue.enqueue("resume", self._resume)
-        known |= self._queue.names()
+            if job_name("mend", target_id) not in known:
+                self._queue.enqueue("mend", target_id)
         for row in rows:
-            if row.id not in held and _name(row.id) not in known and self._due(row, row.id in waiting, now):
-                self._enqueue(row.id, self._debounce if row.id in waiting else 0.0, asked=row.id in self._asked)
+            if row.id in held | lost or job_name("refresh", row.id) in known:
+                continue
+            if self._due(row, row.id in waiting, now):
+                self._queue.enqueue("refresh", row.id, self._debounce if row.id in waiting else 0.0)
+
+    def _due(self, row: TargetRow, waiting: bool, now: datetime) -> bool:
+        if row.state != "active":  # its credentials were refused
+            return row.asked_at is not None or row.tried_at is None or row.tried_at + LOOKED_AGAIN <= now
+        return due_at(row, self._rhythm, waiting=waiting, now=now) <= now
+
+    def replay(self) -> None:
+        """Have missed deliveries looked for: of every target at the start, later of those that none has done lately."""
+        now, first = self._ctx.now(), not self._replayed
+        lately = now - self._replay_every * 0.9
+        try:
+            with self._ctx.db.read() as session:
+                rows = [row for row in targets.scheduled(session) if inbox.replayable(row)]
+            for row in rows:
+                if first or row.replayed_at is None or row.replayed_at < lately:
+                    self._queue.enqueue("replay", row.id)
+            self._replayed = True
+        except MilepostError as error:
+            log.warning("missed deliveries are not looked for: %s", error.message)
 
     def prune(self) -> None:
-        """Forget what is older than it is kept for: runs with their writes, plans, handled deliveries."""
+        """Have forgotten what is older than it is kept for."""
+        try:
+            self._queue.enqueue("prune")
+        except MilepostError as error:
+            log.warning("nothing is pruned: %s", error.message)
+
+    def _prune(self) -> None:
         now = self._ctx.now()
         try:
             with self._ctx.db.write() as session:
                 runs = journal.prune(session, now - self._keep)
-                targets.prune_deliveries(session, now - DELIVERIES_KEPT)
+                deliveries.prune(session, now - DELIVERIES_KEPT)
         except MilepostError as error:
             log.warning("nothing is pruned: %s", error.message)
             return
         if runs:
             log.info("%d runs of more than %d days ago are forgotten", runs, self._keep.days)
 
-    def _due(self, row: TargetRow, waiting: bool, now: datetime) -> bool:
-        unread = (now - row.last_refresh).total_seconds() if row.last_refresh else float("inf")
-        if unread < 0:  # a clock was set back
-            unread = float("inf")
-        with self._lock:
-            attempt, wanted = self._attempts.get(row.id), waiting or row.id in self._asked
-        return wait(attempt, unread, row.interval_seconds, wanted=wanted, now=time.monotonic()) <= 0
-
-    def _refresh(self, target_id: str, asked: bool) -> None:
+    def _refresh(self, target_id: str) -> None:
         with self._ctx.db.read() as session:
             row = targets.find(session, target_id)
             busy = target_id in targets.leased(session, self._ctx.now(), ended=lease.ended)
+        if row is None or busy:
+            return  # the tick comes back to it as soon as it is let go
+        if row.state != "active" and row.asked_at is None and not row.pause_reason:
+            return  # it was paused since
         with self._lock:
-            self._asked.discard(target_id)
-            if row is None:
-                self._attempts.pop(target_id, None)
-                return
-            if busy:
-                if asked:
-                    self._asked.add(target_id)
-                return  # the tick comes back to it as soon as it is let go
-            before = self._attempts.get(target_id) or Attempt(0.0)
-            self._attempts[target_id] = Attempt(time.monotonic(), before.failures)
-        good = False
+            taken = self._reading[row.base_url] < AT_ONCE
+            self._reading[row.base_url] += taken
+        if not taken:
+            self._queue.enqueue("refresh", target_id, LATER)
+            return
         try:
-            good = self._read(row.name)
+            self._read(row)
         finally:
             with self._lock:
-                if target_id in self._attempts:
-                    failures = 0 if good else before.failures + 1
-                    self._attempts[target_id] = Attempt(self._attempts[target_id].at, failures)
+                self._reading[row.base_url] -= 1
 
-    def _read(self, name: str) -> bool:
-        """Refresh one target and log the result in a line. True when it was read whole."""
+    def _read(self, row: TargetRow) -> None:
+        """Refresh one target and log the result in a line."""
         began = time.monotonic()
         try:
-            found = reconcile.refresh(self._ctx, name)
+            found = reconcile.refresh(self._ctx, row.name, patience=0.0)
         except MilepostError as error:
-            log.warning("refresh of %s failed: %s", name, error.message)
-            return False
+            log.warning("refresh of %s failed: %s", row.name, error.message)
+            return
+        except Exception as error:
+            reconcile.failed(self._ctx, row.id, f"unexpected: {type(error).__name__}")
+            raise
         seconds = time.monotonic() - began
-        if found.error or not found.complete:
-            log.warning("refresh of %s failed after %.1f s: %s", name, seconds, found.error)
-            return False
-        log.info("refresh of %s: %d changed, %d requests, %.1f s", name, found.changed, found.requests, seconds)
-        return True
+        if found.busy:
+            log.info("refresh of %s: %s", row.name, found.error)
+        elif found.error or not found.complete:
+            log.warning("refresh of %s failed after %.1f s: %s", row.name, seconds, found.error)
+            if found.paused:
+                log.error(
+                    "target %s is paused: mend its credentials, then `milepost target check %s`", row.name, row.name
+                )
+        else:
+            log.info("refresh of %s: %d changed, %d requests, %.1f s", row.name, found.changed, found.requests, seconds)
 
     def _mend(self, target_id: str) -> None:
         """Mark the runs of a process that is gone as interrupted. Does nothing while another holds the target."""
         try:
             with lease.held(self._ctx, target_id), self._ctx.db.write() as session:
-                journal.interrupt_runs(session, target_id, self._ctx.now())
+                cancelled = targets.cancelled_run(session, target_id)
+                journal.interrupt_runs(session, target_id, self._ctx.now(), cancelled=cancelled)
         except targets.TargetBusy:
             return
-
-
-def _name(target_id: str) -> str:
-    return f"refresh:{target_id}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from app.core.errors import MilepostError
 from app.db.engine import Database
 from app.db.models import TargetRow
+from app.db.targets import Door
 from connectors import registry
 from connectors.base import AppCredentials, Connector, Place, Secret
 from connectors.reach import ANYWHERE, Reach
@@ -74,7 +75,7 @@ def credentials(target: TargetRow) -> Secret | AppCredentials:
     return _variable(target.token_env, f"target {target.name!r} takes its token from it")
 
 
-def webhook_secret(target: TargetRow) -> Secret | None:
+def webhook_secret(target: TargetRow | Door) -> Secret | None:
     """The secret that the tracker signs webhook calls with; None where the target names none, or it isn't set."""
     value = os.environ.get(target.webhook_secret_env, "") if target.webhook_secret_env else ""
     return Secret(value) if value else None

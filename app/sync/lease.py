@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from sqlmodel import Session
 
@@ -24,6 +25,9 @@ SECONDS = 60.0
 BEATS = 4
 """How often a lease is renewed in the time that it lasts."""
 
+Wanted = Literal["", "wanted", "cancelled"]
+"""Why a lease is to be let go: another apply asks for the target, or a person cancelled the run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -31,14 +35,16 @@ class Lease:
     target_id: str
     fence: int
 
-    def renew(self) -> bool:
-        """To be called before every write. True when another asks for the target: it is to be let go soon.
+    def renew(self, run_id: str = "") -> Wanted:
+        """To be called before every write. Tells whether the target is to be let go soon.
 
         Raises TargetBusy when another has taken over.
         """
         with self.ctx.db.write() as session:
             self.confirm(session)
-            return targets.lease_wanted(session, self.target_id)
+            if run_id and targets.cancelled_run(session, self.target_id) == run_id:
+                return "cancelled"
+            return "wanted" if targets.lease_wanted(session, self.target_id) else ""
 
     def confirm(self, session: Session) -> None:
         """To be called in each transaction that keeps what its holder found out. Raises TargetBusy as `renew` does."""
@@ -96,6 +102,16 @@ def held(ctx: Context, target_id: str, *, patience: float = 0.0, ask: bool = Fal
     finally:
         with ctx.db.write() as session:
             targets.drop_lease(session, target_id, fence, ctx.now())
+
+
+def hand_back(ctx: Context) -> None:
+    """Let go whatever this process still holds, as it ends: another may go on at once. Where the process can't be told
+    its leases lapse by themselves.
+    """
+    process = _process()
+    if process:
+        with ctx.db.write() as session:
+            targets.drop_leases(session, process, ctx.now())
 
 
 PROC = Path("/proc")

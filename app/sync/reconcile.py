@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import Session
+
 from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, Plan, fingerprint, guard
-from app.db import journal, mirror, targets
+from app.db import deliveries, journal, mirror, targets
 from app.db.models import PlanRow, TargetRow
 from app.sync import compute, lease, settle
 from app.sync.context import Context, new_id
 from app.sync.lease import Lease
 from app.sync.run import Outcome, Runner, Stop, urgent_first
-from connectors.base import Connector, Observation, RateLimited, TrackerError
+from connectors.base import Connector, Observation, RateLimited, TrackerError, Unauthorized
 
 FULL_AFTER = timedelta(hours=24)
 """How old the last full read may be before a refresh reads everything again: only that shows what was deleted."""
 LIST_LAG = 3.0
 """Seconds after which a tracker's lists show what was just made: a marker is looked for again before it is missed."""
+CREDENTIALS = "credentials"
+"""The reason of a pause that Milepost made itself: the tracker refused the target's credentials."""
 EXPIRES_AFTER = timedelta(days=7)
 """How long a reviewed plan may be applied."""
 PATIENCE = 15.0
@@ -91,13 +95,19 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh of one target found. `changed` counts objects that were not as last seen."""
+    """What a refresh of one target found. `changed` counts objects that were not as last seen.
+
+    `busy`: another works on the target, and nothing was done. `paused`: its credentials were refused, and it is left
+    alone from now on.
+    """
 
     name: str
     complete: bool
     requests: int
     changed: int
     error: str | None = None
+    busy: bool = False
+    paused: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -172,6 +182,7 @@ def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = Fa
     began = ctx.now()
     with ctx.db.read() as session:
         target = targets.by_id(session, target_id)
+        unanswered, asked_at = deliveries.unanswered(session, target_id), target.asked_at
     if target.hold_until is not None and target.hold_until > began:
         left = (target.hold_until - began).total_seconds()
         until = f"{target.hold_until:%Y-%m-%d %H:%M:%S} UTC"
@@ -185,18 +196,45 @@ def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = Fa
         whole = observation.full and observation.complete
         changed = mirror.keep(session, target_id, observation.objects, full=whole)
         if observation.complete:
-            target.cursor, target.last_refresh, target.last_error = observation.cursor, began, ""
+            target.cursor, target.last_refresh = observation.cursor, began
             if whole:
                 target.mirrored_at = began
-            targets.handle_deliveries(session, target_id, began, ctx.now())
+            _good(session, target, changed, asked_at)
+            deliveries.answer(session, unanswered, ctx.now())
             if not writing:
                 settle.settle(session, target)
         else:
-            target.last_error = observation.problem
-            if observation.retry_after is not None:
-                target.hold_until = ctx.now() + timedelta(seconds=observation.retry_after)
+            _bad(session, target, observation.problem, unanswered, ctx.now(), patience=observation.retry_after)
         session.add(target)
     return Seen(observation, changed)
+
+
+def _good(session: Session, target: TargetRow, changed: int, asked_at: datetime | None) -> None:
+    """A target was read whole: what went wrong before is over, its pause for bad credentials too."""
+    target.last_error, target.failures, target.tried_at = "", 0, None
+    target.quiet = 0 if changed else target.quiet + 1
+    if target.asked_at == asked_at:
+        target.asked_at = None
+    if target.pause_reason:
+        targets.set_state(target, "active")
+
+
+def _bad(
+    session: Session,
+    target: TargetRow,
+    error: str,
+    unanswered: Sequence[int],
+    now: datetime,
+    *,
+    patience: float | None = None,
+) -> None:
+    """A target could not be read. Patience that the tracker asked for is no failure: it is waited out."""
+    target.last_error = error
+    if patience is not None:
+        target.hold_until = now + timedelta(seconds=patience)
+        return
+    target.tried_at, target.failures, target.asked_at = now, target.failures + 1, None
+    deliveries.failed(session, unanswered, error)
 
 
 def apply_plan(
@@ -226,11 +264,12 @@ def apply_plan(
         try:
             observe(held, connector, full=False, writing=True)
         except TrackerError as error:
-            _failed(ctx, target.id, error.message)
+            failed(ctx, target.id, error.message)
 
     with lease.held(ctx, target.id, patience=PATIENCE, ask=ask) as held, opened(ctx, target) as connector:
         with ctx.db.write() as session:
-            journal.interrupt_runs(session, target.id, ctx.now())
+            cancelled = targets.cancelled_run(session, target.id)
+            journal.interrupt_runs(session, target.id, ctx.now(), cancelled=cancelled)
         if plan_id is None:
             planned = _plan(held, target, connector, adopt=False, recreate=recreate)
             if not planned.plan.complete:
@@ -309,17 +348,27 @@ def _compare(row: PlanRow, plan: Plan, done: set[str], fresh: Plan, name: str) -
         )
 
 
-def _failed(ctx: Context, target_id: str, message: str) -> None:
+def failed(ctx: Context, target_id: str, error: MilepostError | str) -> bool:
+    """Keep why a target could not be read. True when that paused it: its credentials were refused."""
     with ctx.db.write() as session:
-        row = targets.by_id(session, target_id)
-        row.last_error = message
+        row = targets.find(session, target_id)
+        if row is None:
+            return False
+        message = error if isinstance(error, str) else error.message
+        patience = error.retry_after if isinstance(error, RateLimited) else None
+        _bad(session, row, message, deliveries.unanswered(session, target_id), ctx.now(), patience=patience)
+        refused = isinstance(error, Unauthorized) and row.state == "active"
+        if refused:
+            targets.set_state(row, "paused", CREDENTIALS)
         session.add(row)
+    return refused
 
 
-def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
+def refresh(ctx: Context, name: str, *, full: bool = False, patience: float = PATIENCE) -> Refreshed:
     """Pull one target back, incrementally unless `full` or the last full read is a day old.
 
-    Never raises for the tracker: what could not be read is in `error`, kept with the target, and shown as stale.
+    Never raises for the tracker: what could not be read is in `error`, kept with the target, and shown as stale. Bad
+    credentials pause the target. A target that another works on for longer than `patience` seconds is left as it is.
     """
     with ctx.db.read() as session:
         target = targets.get(session, name)
@@ -332,9 +381,11 @@ def refresh(ctx: Context, name: str, *, full: bool = False) -> Refreshed:
                 seen = observe(held, connector, full=whole)
             finally:
                 requests = connector.requests
+    except targets.TargetBusy as error:
+        return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message, busy=True)
     except MilepostError as error:
-        _failed(ctx, target.id, error.message)
-        return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message)
+        paused = failed(ctx, target.id, error)
+        return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message, paused=paused)
     return Refreshed(
         name,
         complete=seen.complete,

@@ -226,7 +226,9 @@ class Runner:
     def _wait(self, seconds: float) -> None:
         """Wait, holding on to the lease and reading the tracker at the target's interval. Raises _LetGo."""
         while True:
-            wanted = self.lease.renew()
+            wanted = self.lease.renew(self.run.id)
+            if wanted == "cancelled":
+                self.stop.set()
             if self.stop.is_set():
                 raise _LetGo("stopped on request")
             if wanted:

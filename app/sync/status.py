@@ -246,6 +246,8 @@ class _View:
             return False, None
         if target.last_refresh is None:
             return True, target.last_error or "never read"
+        if target.pause_reason:
+            return True, f"paused, as its {target.pause_reason} were refused: {target.last_error}"
         stale = self.now - target.last_refresh > timedelta(seconds=STALE_AFTER * target.interval_seconds)
         return stale, ((target.last_error or f"last read {target.last_refresh:%Y-%m-%d %H:%M} UTC") if stale else None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sqlmodel import Session
@@ -192,6 +192,7 @@ def as_json(session: Session, row: TargetRow) -> dict[str, Any]:
         "base_url": row.base_url,
         "webhook_path": webhook_path(row),
         "state": row.state,
+        "pause_reason": row.pause_reason or None,
         "interval_seconds": row.interval_seconds,
         "last_refresh": row.last_refresh.isoformat().replace("+00:00", "Z") if row.last_refresh else None,
         "last_error": row.last_error or None,
@@ -209,6 +210,15 @@ def listed(ctx: Context, slug: str | None = None) -> list[dict[str, Any]]:
     with ctx.db.read() as session:
         programme_id = trees.get(session, slug).id if slug else None
         return [as_json(session, row) for row in targets.all_of(session, programme_id)]
+
+
+def set_state(ctx: Context, name: str, state: Literal["active", "paused"]) -> dict[str, Any]:
+    """Pause a target, which is then not read by itself, or let it go on. Gives what it is. Raises TargetUnknown."""
+    with ctx.db.write() as session:
+        row = targets.get(session, name)
+        targets.set_state(row, state)
+        session.add(row)
+        return as_json(session, row)
 
 
 def remove(ctx: Context, name: str) -> dict[str, Any]:

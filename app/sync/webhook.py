@@ -44,15 +44,22 @@ class Hooked:
 
 
 def check(ctx: Context, name: str) -> list[Finding]:
-    """Ask the tracker what it lets us do, what it can hold, and whether its webhook calls arrive. Writes nothing.
+    """Ask the tracker what it lets us do, what it can hold, and whether its webhook calls arrive. Writes nothing there.
 
-    Raises TargetUnknown, CredentialsMissing.
+    A target that was paused because its credentials were refused goes on when they are good again. Raises
+    TargetUnknown, CredentialsMissing.
     """
     with ctx.db.read() as session:
         target = targets.get(session, name)
     with opened(ctx, target) as connector:
-        found = connector.check()
-        return [*found, _webhook(ctx, target, connector)]
+        found = [*connector.check(), _webhook(ctx, target, connector)]
+    if target.pause_reason and all(finding.ok for finding in found[:-1]):
+        with ctx.db.write() as session:
+            row = targets.by_id(session, target.id)
+            targets.set_state(row, "active")
+            session.add(row)
+        found.append(Finding("schedule", True, "it was paused for its credentials, and is read again"))
+    return found
 
 
 def _webhook(ctx: Context, target: TargetRow, connector: Connector) -> Finding:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from app.core.errors import MilepostError
-from app.db import targets
+from app.db import deliveries, targets
+from app.db.deliveries import Came
 from app.db.engine import DatabaseUnusable
+from app.db.targets import Door
 from app.sync.context import Context, webhook_secret
 from connectors import registry
 from connectors.base import Delivery
@@ -36,12 +40,13 @@ class DeliveryTooLong(MilepostError):
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a call. `accepted`: a refresh is to answer it; `ignored`: stored, can't change a figure;
-    `seen`: came before and was answered. `active` is false for a paused target, which answers when it goes on.
+    `seen`: came before and was answered. `prompt` says that a refresh is to be asked for now: a paused target answers
+    when it goes on, one that fails when it is tried again.
     """
 
     delivery: Delivery
     state: Literal["accepted", "ignored", "seen"]
-    active: bool
+    prompt: bool
 
 
 def take(ctx: Context, kind: str, target_id: str, headers: Mapping[str, str], body: bytes) -> Receipt:
@@ -49,43 +54,45 @@ def take(ctx: Context, kind: str, target_id: str, headers: Mapping[str, str], bo
 
     Raises WebhookUnknown, BadSignature, NotJson, BadDelivery.
     """
+    try:
+        door, delivery, came = _stored(ctx, kind, target_id, headers, body)
+    except DatabaseUnusable as error:
+        if isinstance(error.__cause__, IntegrityError):
+            raise WebhookUnknown("there is no such webhook", "its target was removed") from None
+        raise
+    if came == "seen":
+        return Receipt(delivery, "seen", prompt=False)
+    state: Literal["accepted", "ignored"] = "accepted" if delivery.relevant else "ignored"
+    return Receipt(delivery, state, prompt=delivery.relevant and door.state == "active" and door.failures == 0)
+
+
+def _stored(
+    ctx: Context, kind: str, target_id: str, headers: Mapping[str, str], body: bytes
+) -> tuple[Door, Delivery, Came]:
+    if not ctx.db.sqlite:  # each round trip costs, and writers don't wait for each other
+        with ctx.db.write() as session:
+            door, delivery = _verified(targets.door(session, target_id), kind, headers, body, ctx.now())
+            return door, delivery, _keep(session, target_id, delivery, ctx.now())
     with ctx.db.read() as session:
-        target = targets.find(session, target_id)
-    secret = webhook_secret(target) if target is not None else None
-    if target is None or target.kind != kind or secret is None:
+        found = targets.door(session, target_id)
+    door, delivery = _verified(found, kind, headers, body, ctx.now())  # SQLite's one writer isn't kept waiting by it
+    with ctx.db.write() as session:
+        return door, delivery, _keep(session, target_id, delivery, ctx.now())
+
+
+def _verified(
+    door: Door | None, kind: str, headers: Mapping[str, str], body: bytes, now: datetime
+) -> tuple[Door, Delivery]:
+    secret = webhook_secret(door) if door is not None else None
+    if door is None or door.kind != kind or secret is None:
         raise WebhookUnknown(
             "there is no such webhook", "`milepost target show NAME` tells its path; its secret has to be set"
         )
-    now = ctx.now()
     delivery = registry.kind(kind).parse_delivery(headers, body, secret, now)
     if max(len(delivery.id), len(delivery.event)) > LONGEST:
         raise DeliveryTooLong("the delivery's id or event is longer than any tracker's")
-    try:
-        new = _keep(ctx, target_id, delivery)
-    except DatabaseUnusable as error:
-        if not isinstance(error.__cause__, IntegrityError):
-            raise
-        new = _keep_again(ctx, target_id, delivery)
-    state: Literal["accepted", "ignored", "seen"] = "seen"
-    if new:
-        state = "accepted" if delivery.relevant else "ignored"
-    return Receipt(delivery, state, target.state == "active")
+    return door, delivery
 
 
-def _keep(ctx: Context, target_id: str, delivery: Delivery) -> bool:
-    """True when the call is to be acted on: new, or seen before and never answered."""
-    with ctx.db.write() as session:
-        session.connection()  # waits for its turn here, so that no refresh that began before `now` answers the call
-        now = ctx.now()
-        new = targets.keep_delivery(session, target_id, delivery.id, delivery.event, now)
-        if new and not delivery.relevant:
-            targets.settle_delivery(session, target_id, delivery.id, now)
-    return new
-
-
-def _keep_again(ctx: Context, target_id: str, delivery: Delivery) -> bool:
-    """After a row could not be added: the same call came twice at once and is seen now, or its target is gone."""
-    with ctx.db.read() as session:
-        if targets.find(session, target_id) is None:
-            raise WebhookUnknown("there is no such webhook", "its target was removed")
-    return _keep(ctx, target_id, delivery)
+def _keep(session: Session, target_id: str, delivery: Delivery, now: datetime) -> Came:
+    return deliveries.keep(session, target_id, delivery.id, delivery.event, now, relevant=delivery.relevant)

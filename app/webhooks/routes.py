@@ -13,9 +13,10 @@ from app.sync.context import Context
 from app.webhooks import inbox
 from app.webhooks.inbox import Receipt
 
-THREADS = 2
-"""Calls taken at a time, beside the API's threads, whose slow requests hold up no tracker: one is stored while another
-is verified. SQLite has one writer, and more that wait for it in turn only wait longer."""
+ONE_WRITER, MANY_WRITERS = 2, 8
+"""Calls taken at a time, beside the API's threads, whose slow requests hold up no tracker. On SQLite one is stored
+while another is verified: it has one writer, and more that wait for it in turn only wait longer. On PostgreSQL those
+that wait for the disk wait together."""
 
 
 class Received(BaseModel):
@@ -28,7 +29,7 @@ class Received(BaseModel):
 def routes(ctx: Context, delivered: Callable[[str], object]) -> APIRouter:
     """The door. `delivered` is told the target's id once a call that asks for a refresh is stored."""
     router = APIRouter(tags=["webhooks"])
-    limiter = anyio.CapacityLimiter(THREADS)
+    limiter = anyio.CapacityLimiter(ONE_WRITER if ctx.db.sqlite else MANY_WRITERS)
 
     @router.post(
         "/webhooks/{kind}/{target_id}",
@@ -48,7 +49,7 @@ def routes(ctx: Context, delivered: Callable[[str], object]) -> APIRouter:
 
         def take() -> Receipt:
             receipt = inbox.take(ctx, kind, target_id, headers, body)
-            if receipt.state == "accepted" and receipt.active:
+            if receipt.prompt:
                 delivered(target_id)
             return receipt
 

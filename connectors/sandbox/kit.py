@@ -114,6 +114,10 @@ class HookSender:
         """
         self._queue.put(_HookCall(url, body, dict(headers), done, self._faults.strike_hook(event)))
 
+    def idle(self) -> bool:
+        """Whether all that was to be sent by now has been. What is held back or late is not counted."""
+        return self._queue.unfinished_tasks == 0
+
     def _run(self) -> None:
         with httpx.Client(timeout=10, trust_env=False) as client:
             while True:
@@ -128,6 +132,7 @@ class HookSender:
                 if call is None:
                     return
                 self._take(client, call)
+                self._queue.task_done()
 
     def _take(self, client: httpx.Client, call: _HookCall) -> None:
         kind = call.fault.kind if call.fault else ""

@@ -44,6 +44,9 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("POST", P + "/{slug}/runs/{run_id}/cancel"): O,
     ("POST", P + "/{slug}/runs/{run_id}/undo"): O,
     ("GET", P + "/{slug}/audit"): O,
+    ("GET", P + "/{slug}/targets/{name}/deliveries"): O,
+    ("POST", P + "/{slug}/deliveries/{number}/retry"): O,
+    ("POST", P + "/{slug}/deliveries/{number}/discard"): O,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
     ("POST", "/webhooks/{kind}/{target_id}"): None,
@@ -107,7 +110,15 @@ def test_no_role_does_what_it_may_not(locked: Locked) -> None:
     house.ready()
     plan = house.plan()
     run = house.apply(plan)["run"]
-    values = {"slug": "small", "name": "hub", "key": "M1", "field": "title", "plan_id": plan, "run_id": run}
+    values = {
+        "slug": "small",
+        "name": "hub",
+        "key": "M1",
+        "field": "title",
+        "plan_id": plan,
+        "run_id": run,
+        "number": 1,
+    }
     before, asked = locked.stored(), len(house.box.log.entries)
     for (method, path), role in NEEDED.items():
         if role is None:
@@ -129,7 +140,15 @@ def test_no_role_does_what_it_may_not(locked: Locked) -> None:
 
 def test_every_role_does_what_it_may(locked: Locked) -> None:
     """Under names that there aren't: let in, and told so."""
-    values = {"slug": "none", "name": "none", "key": "none", "field": "none", "plan_id": "none", "run_id": "none"}
+    values = {
+        "slug": "none",
+        "name": "none",
+        "key": "none",
+        "field": "none",
+        "plan_id": "none",
+        "run_id": "none",
+        "number": 9,
+    }
     for (method, path), role in NEEDED.items():
         for have in Role:
             if role is not None and have.covers(role):

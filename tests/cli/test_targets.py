@@ -165,3 +165,18 @@ def test_a_token_that_is_not_there_is_refused_by_name(shell: Shell, tracker: Tra
         error = shell.refused(*verb)
         assert error["type"] == "credentials-missing"
         assert "NOT_SET_ANYWHERE" in error["message"]
+
+
+def test_refused_credentials_pause_a_target_and_a_good_check_lets_it_go_on(shell: Shell) -> None:
+    with tracking("github", Options(tokens=("good",))) as tracker:
+        shell.read(SMALL)
+        shell.json(*ADD, "hub", "--programme", "small", *tracker.options)
+        (refreshed,) = shell.json("refresh", "hub", code=3, GITHUB_TOKEN="revoked")["targets"]
+        assert not refreshed["complete"]
+        paused = shell.json("target", "show", "hub")
+        assert (paused["state"], paused["pause_reason"]) == ("paused", "credentials")
+        assert paused["last_error"] == refreshed["error"]
+        shell("target", "check", "hub", "--json", GITHUB_TOKEN="revoked")
+        assert shell.json("target", "show", "hub")["state"] == "paused"
+        assert "schedule" in [f["what"] for f in shell.json("target", "check", "hub", GITHUB_TOKEN="good")["findings"]]
+        assert shell.json("target", "show", "hub")["state"] == "active"

@@ -1,4 +1,4 @@
-"""The queue: one pending job of a name, never two at once, a slow one holds up nothing else."""
+"""The queues: one pending job of a name, never two at once, a slow one holds up nothing else. Both keep the same."""
 
 from __future__ import annotations
 
@@ -8,103 +8,141 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.db.engine import Database
 from app.jobs import Queue
-
-
-@pytest.fixture
-def queue() -> Iterator[Queue]:
-    made = Queue(threads=4)
-    yield made
-    made.stop(5)
+from app.jobs.service import queue_for
+from tests.api.house import until
 
 
 class Work:
-    """A job that can be held, and counts how often it ran and how many ran at once."""
+    """A job that can be held, and counts how often it ran and how many of one argument ran at once."""
 
     def __init__(self) -> None:
         self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
-        self.times = self.now = self.most = 0
+        self.times = self.most = 0
+        self.now: list[str] = []
         self._lock = threading.Lock()
 
-    def __call__(self) -> None:
+    def __call__(self, argument: str) -> None:
         with self._lock:
             self.times += 1
-            self.now += 1
-            self.most = max(self.most, self.now)
+            self.now.append(argument)
+            self.most = max(self.most, self.now.count(argument))
         self.begun.release()
         assert self.go.acquire(timeout=10)
         with self._lock:
-            self.now -= 1
+            self.now.remove(argument)
 
 
-def test_one_pending_job_of_a_name_is_enough(queue: Queue) -> None:
-    work = Work()
+def broken(argument: str) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.fixture
+def work() -> Iterator[Work]:
+    made = Work()
+    yield made
+    made.go.release(50)
+
+
+@pytest.fixture
+def quick() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def queue(db: Database, work: Work, quick: threading.Event) -> Iterator[Queue]:
+    made = queue_for(db)
+    made.handle("work", work)
+    made.handle("quick", lambda _: quick.set())
+    made.handle("broken", broken)
+    made.start()
+    until(made.alive)
+    yield made
+    work.go.release(50)
+    assert made.stop(10)
+
+
+def test_one_pending_job_of_a_name_is_enough(queue: Queue, work: Work) -> None:
     work.go.release(10)
-    taken = [queue.enqueue("a", work, delay=0.1) for _ in range(5)]
+    taken = [queue.enqueue("work", "a", delay=0.3) for _ in range(5)]
     assert taken == [True, False, False, False, False]
     assert work.begun.acquire(timeout=5)
-    assert not work.begun.acquire(timeout=0.3)
+    assert not work.begun.acquire(timeout=0.7)
     assert work.times == 1
+    until(lambda: queue.names() == frozenset())
 
 
-def test_a_job_enqueued_while_one_runs_runs_after_it_and_never_beside_it(queue: Queue) -> None:
-    work = Work()
-    assert queue.enqueue("a", work)
+def test_a_job_enqueued_while_one_runs_runs_after_it_and_never_beside_it(queue: Queue, work: Work) -> None:
+    assert queue.enqueue("work", "a")
     assert work.begun.acquire(timeout=5)
-    assert [queue.enqueue("a", work) for _ in range(3)] == [True, False, False]
-    assert not work.begun.acquire(timeout=0.2)
-    assert "a" in queue.names()
+    assert [queue.enqueue("work", "a") for _ in range(3)] == [True, False, False]
+    assert not work.begun.acquire(timeout=0.7)
+    assert "work:a" in queue.names()
     work.go.release(2)
     assert work.begun.acquire(timeout=5)
     assert (work.times, work.most) == (2, 1)
 
 
-def test_a_slow_job_holds_up_no_other_name(queue: Queue) -> None:
-    slow, others = Work(), [Work() for _ in range(3)]
-    queue.enqueue("slow", slow)
-    queue.enqueue("slow", slow)
-    for number, work in enumerate(others):
-        queue.enqueue(f"other-{number}", work)
-    assert all(work.begun.acquire(timeout=5) for work in others)
-    for work in (slow, slow, *others):
-        work.go.release()
+def test_a_slow_job_holds_up_no_other_name(queue: Queue, work: Work) -> None:
+    for argument in ("a", "a", "b", "c", "d"):
+        queue.enqueue("work", argument)
+    assert all(work.begun.acquire(timeout=5) for _ in range(4))
+    assert sorted(work.now) == ["a", "b", "c", "d"]
 
 
-def test_the_earlier_of_two_times_counts(queue: Queue) -> None:
-    work = Work()
-    work.go.release()
-    assert queue.enqueue("a", work, delay=60)
-    assert not queue.enqueue("a", work, delay=0)
+def test_what_waits_and_what_runs_is_told(queue: Queue, work: Work) -> None:
+    assert (queue.names(), queue.depth()) == (frozenset(), 0)
+    queue.enqueue("work", "a")
     assert work.begun.acquire(timeout=5)
+    queue.enqueue("work", "a")
+    queue.enqueue("work", "later", delay=60)
+    assert queue.names() == {"work:a", "work:later"}
+    assert queue.depth() == 1
 
 
-def test_a_delay_is_waited_for(queue: Queue) -> None:
-    ran = threading.Event()
+def test_the_earlier_of_two_times_counts(queue: Queue, quick: threading.Event) -> None:
+    assert queue.enqueue("quick", delay=60)
+    assert not queue.enqueue("quick", delay=0)
+    assert quick.wait(5)
+
+
+def test_a_later_time_puts_nothing_off(queue: Queue, quick: threading.Event) -> None:
+    queue.enqueue("quick", delay=0.5)
+    queue.enqueue("quick", delay=60)
+    assert quick.wait(5)
+
+
+def test_a_delay_is_waited_for(queue: Queue, quick: threading.Event) -> None:
     began = time.monotonic()
-    queue.enqueue("a", ran.set, delay=0.2)
-    assert ran.wait(5)
-    assert time.monotonic() - began >= 0.2
+    queue.enqueue("quick", delay=0.5)
+    assert quick.wait(5)
+    assert time.monotonic() - began >= 0.5
 
 
-def test_a_job_that_fails_is_logged_and_the_next_one_runs(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> None:
-        raise ZeroDivisionError
-
-    ran = threading.Event()
-    queue.enqueue("broken", broken)
-    queue.enqueue("good", ran.set)
-    assert ran.wait(5)
-    assert queue.stop(5)
-    assert "the job broken failed" in caplog.text
+def test_a_job_that_fails_is_logged_and_the_next_one_runs(
+    queue: Queue, quick: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.enqueue("broken", "pot")
+    until(lambda: queue.names() == frozenset())
+    queue.enqueue("quick")
+    assert quick.wait(5)
+    assert "the job broken:pot failed" in caplog.text
 
 
-def test_a_stopped_queue_finishes_what_runs_and_refuses_the_rest() -> None:
-    queue, running, pending = Queue(threads=1), Work(), threading.Event()
-    queue.enqueue("running", running)
-    assert running.begun.acquire(timeout=5)
-    queue.enqueue("pending", pending.set)
+def test_a_kind_that_nobody_does_is_a_defect_told_at_once(queue: Queue) -> None:
+    with pytest.raises(LookupError, match="unheard"):
+        queue.enqueue("unheard")
+
+
+def test_a_stopped_queue_finishes_what_runs_and_refuses_the_rest(
+    queue: Queue, work: Work, quick: threading.Event
+) -> None:
+    queue.enqueue("work", "a")
+    assert work.begun.acquire(timeout=5)
     assert queue.stop(0.05) is False
-    assert queue.enqueue("late", pending.set) is False
-    running.go.release()
+    assert queue.enqueue("quick") is False
+    work.go.release()
     assert queue.stop(5) is True
-    assert not pending.wait(0.1)
+    assert not quick.wait(0.1)
+    assert not queue.alive()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from app.core.plan import WRITING
+from app.db import deliveries
 from app.db import targets as rows
 from app.db.engine import Database
 from app.sync import lease, reconcile, status, targets
@@ -171,11 +172,11 @@ class Machine(Life):
             self._take(self.calls[number % len(self.calls)])
         self.calls.clear()
         with self.db.read() as session:
-            waiting = self.target in rows.deliveries_waiting(session)
+            waiting = self.target in deliveries.waiting(session)
         if waiting:
             self.refreshes(full=False)
             with self.db.read() as session:
-                assert not rows.deliveries_waiting(session)
+                assert not deliveries.waiting(session)
 
     def _take(self, call: str) -> None:
         body = b'{"action": "edited", "object_kind": "issue"}'

@@ -1,0 +1,94 @@
+"""Whatever is killed, and whenever: at rest the figures are the tracker's, and nothing was lost or made twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.db import targets as rows
+from app.db.engine import Database
+from app.sync import reconcile, roadmap, targets
+from app.sync.context import Context, utc_now
+from app.sync.targets import NewTarget
+from connectors.sandbox.github import GitHubBox
+from connectors.sandbox.kit import serving
+from tests.api.house import SECRET, until
+from tests.e2e.chaos import REPO, Fleet, Story, Team, rampage
+
+pytestmark = pytest.mark.postgres
+
+
+def document(parts: int) -> bytes:
+    """A roadmap of so many milestones, of six tasks with four steps each."""
+    lines = ["# Small Programme"]
+    for part in range(1, parts + 1):
+        lines += ["", f"### Milestone M{part} — Part {part}", "- **Target Window:** Weeks 0–2", "- **Tasks:**"]
+        for letter in "ABCDEF":
+            lines.append(f"  - **Task {part}{letter} — Work {letter} of part {part}**")
+            lines += [f"    {step}. Do the thing {step} of {part}{letter}." for step in (1, 2, 3, 4)]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.sweep)])
+def test_killed_processes_lose_nothing_and_do_nothing_twice(
+    seconds: int, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_token_of_tests")
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    chance = random.Random(20261124 + seconds)
+    db = Database(postgres)
+    db.upgrade()
+    ctx = Context(db)
+    roadmap.import_roadmap(db, document(2), "small", start=date(2026, 11, 2), now=utc_now())
+    box = GitHubBox()
+    with serving(box.app) as url:
+        options = {"base_url": url, "webhook_secret_env": "HOOK_SECRET", "interval_seconds": 3600}
+        targets.add(ctx, NewTarget("hub", "small", "github", REPO, **options))  # type: ignore[arg-type]
+        story, team, fleet = Story(ctx), Team(url, chance), Fleet(tmp_path, postgres)
+        hooks = [team.hook(port, story.path()) for port in fleet.ports]
+        with db.write() as session:
+            rows.get(session, "hub").hook_id = hooks[0]
+        reconcile.apply_plan(ctx, "hub")
+        fleet.begin()
+        try:
+            roadmap.import_roadmap(db, document(4), "small", start=date(2026, 11, 2), now=utc_now())
+            plan = reconcile.make_plan(ctx, "hub").id
+            base = f"http://127.0.0.1:{fleet.ports[0]}/api/v1/programmes/small"
+            begun = httpx.post(f"{base}/plans/{plan}/apply", trust_env=False, timeout=30)
+            assert begun.status_code == 202, begun.text
+            fleet.serves[0].end(signal.SIGKILL)  # in the midst of its run
+            fleet.serves[0].begin()
+            killed = rampage(fleet, team, chance, seconds)
+            fleet.ready()
+            until(lambda: box.hooks.idle() and story.rests(), 90)
+            assert story.figures()[0] == team.recount()[0]  # what was not made yet has no steps in the tracker
+            ended = fleet.end()
+        finally:
+            for member in fleet.members:
+                member.end(signal.SIGKILL)
+        arrived = set().union(*(team.arrived(hook) for hook in hooks))
+        kept = {one.delivery_id: one for one in story.deliveries()}
+        assert arrived <= kept.keys()
+        assert {one.state for one in kept.values()} == {"handled"}
+        assert (story.made_twice(), team.twins()) == ([], [])
+        reconcile.apply_plan(ctx, "hub", max_percent=100.0)  # people's edits may have made the plan out of date
+        assert (story.made_twice(), team.twins()) == ([], [])
+        assert story.figures() == team.recount()
+        assert team.recount()[1] == 96
+        assert ended == [0, 0, 0, 0]
+        assert killed >= seconds / 5
+        assert team.edits >= seconds
+        said = f"{killed + 1} killed, {team.edits} edits, {len(arrived)} deliveries answered, {len(kept)} kept"
+        sys.stdout.write(f"{said}\n")
+        team.http.close()
+    box.close()
+    db.close()
+    log = fleet.logs()
+    assert SECRET not in log
+    assert "ghp_token" not in log
