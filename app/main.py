@@ -17,6 +17,8 @@ from app.access import Gate
 from app.api import problems
 from app.api.access import Guard, as_guarded
 from app.api.edge import Edge
+from app.api.metrics import Metrics
+from app.api.requests import Requests
 from app.api.service import Service
 from app.jobs import ACTOR, Jobs
 from app.settings import Settings, listed
@@ -54,13 +56,22 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
     )
     gate = app.state.gate = Gate(ctx.db, ctx.now, nobody=ACTOR)
     app.state.service = Service(
-        ctx, settings, jobs.schedule.refresh, jobs.runs.begin, jobs.runs.cancel, jobs.schedule.alive
+        ctx,
+        settings,
+        jobs.schedule.refresh,
+        jobs.runs.begin,
+        jobs.runs.cancel,
+        jobs.schedule.alive,
+        jobs.schedule.ticked,
+        jobs.queue.alive,
     )
+    app.state.metrics = metrics = Metrics(ctx, jobs.queue.depth, jobs.schedule.ticked)
     problems.install(app)
     app.add_middleware(Guard, gate=gate)
     app.add_middleware(Edge, most=most, hosts=listed(settings.allowed_hosts))
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies)))
+    app.add_middleware(Requests, seen=metrics.seen)
     web.install(app, gate)
     app.include_router(api.routes())
     app.include_router(webhooks.routes(ctx, jobs.schedule.delivered), responses=problems.REFUSALS)

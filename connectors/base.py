@@ -163,6 +163,15 @@ def unpaced() -> None:
     """A write that nobody counts, and that waits for nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the tracker last said may still be asked of it: `remaining` of `limit` requests, until `resets_at` (UTC)."""
+
+    remaining: int
+    limit: int
+    resets_at: datetime | None = None
+
+
 class Connector(Protocol):
     """A tracker's reader and writer for one place. Not for use by two threads at once.
 
@@ -179,6 +188,11 @@ class Connector(Protocol):
     @property
     def requests(self) -> int:
         """HTTP requests made since it was opened, reads and writes."""
+        ...
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the tracker said last of its limit for reads; None where it has said nothing, or sets none."""
         ...
 
     @property

@@ -17,7 +17,16 @@ from typing import Final
 
 import httpx
 
-from connectors.base import FieldProblem, NotFound, RateLimited, Rejected, TrackerError, Unauthorized, Unavailable
+from connectors.base import (
+    Budget,
+    FieldProblem,
+    NotFound,
+    RateLimited,
+    Rejected,
+    TrackerError,
+    Unauthorized,
+    Unavailable,
+)
 from connectors.reach import ANYWHERE, Reach
 
 USER_AGENT: Final = "milepost"
@@ -93,8 +102,8 @@ class Reader:
 
     `headers` is called before each request and gives what it is sent with (Authorization, version): a token can be
     refreshed there. Credentials only go to the host of `base_url`: a redirect or a next page elsewhere is refused.
-    Nothing goes to an address out of `reach` (AddressRefused). `requests` counts every attempt. Proxies of the
-    environment are used, but never for a loopback address.
+    Nothing goes to an address out of `reach` (AddressRefused). `requests` counts every attempt; `budget` is what the
+    last answer that told of one said. Proxies of the environment are used, but never for a loopback address.
     """
 
     def __init__(
@@ -109,6 +118,7 @@ class Reader:
         self.tracker = tracker
         self.base = checked_base(base_url, tracker)
         self.requests = 0
+        self.budget: Budget | None = None
         self._headers = headers
         self._refine = refine
         host = self.base.host
@@ -180,6 +190,7 @@ class Reader:
         self.requests += 1
         try:
             with self._client.stream(method, url, headers=sent, content=content) as response:
+                self.budget = budget(response.headers) or self.budget
                 return response, self._body(response)
         except (httpx.LocalProtocolError, UnicodeError):
             # httpx quotes the header in its message
@@ -319,6 +330,22 @@ def named_wait(headers: Mapping[str, str]) -> float | None:
             if headers.get(prefix + "remaining") == "0" and reset.isdecimal() and len(reset) < 12:
                 until = datetime.fromtimestamp(int(reset), UTC)
     return None if until is None else max(0.0, (until - now).total_seconds())
+
+
+def budget(headers: Mapping[str, str]) -> Budget | None:
+    """The limit that an answer tells of. GitHub counts GraphQL and searches apart (`x-ratelimit-resource`): not these.
+
+    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit,
+    docs.gitlab.com/administration/settings/user_and_ip_rate_limits/#response-headers
+    """
+    if headers.get("x-ratelimit-resource", "core") != "core":
+        return None
+    for prefix in ("x-ratelimit-", "ratelimit-"):
+        left, most, reset = (headers.get(prefix + name, "") for name in ("remaining", "limit", "reset"))
+        if left.isdecimal() and most.isdecimal() and len(left + most) < 20:
+            dated = reset.isdecimal() and len(reset) < 12
+            return Budget(int(left), int(most), datetime.fromtimestamp(int(reset), UTC) if dated else None)
+    return None
 
 
 def field_problems(body: Json) -> tuple[FieldProblem, ...]:

@@ -1,4 +1,4 @@
-"""`/healthz`: the process answers. `/readyz`: its database, migrations and schedule are as they should be."""
+"""`/healthz`: the process answers. `/readyz`: its database, migrations, schedule and queue are as they should be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from app.api.service import Here
+from app.api.service import Here, Service
 from app.core.errors import MilepostError
 
 router = APIRouter(tags=["health"])
+
+TICKS_LATE = 60.0
+"""Seconds after which a schedule that ticks each second is taken to be stuck: longer than SQLite waits for its turn."""
 
 
 class Health(BaseModel):
@@ -24,6 +27,7 @@ class Readiness(BaseModel):
     database: str
     migrations: str
     scheduler: str
+    queue: str
 
 
 @router.get("/healthz")
@@ -42,8 +46,16 @@ def readyz(here: Here, response: Response) -> Readiness:
             migrations = f"at revision {now or 'none'}, {newest} is needed"
     except MilepostError:
         database, migrations = "can't be reached", "unknown"
-    scheduler = "ok" if here.alive() else "not running"
-    ready = (database, migrations, scheduler) == ("ok", "ok", "ok")
+    parts = {"database": database, "migrations": migrations, "scheduler": _scheduler(here)}
+    parts["queue"] = "ok" if here.takes_jobs() else "stopping"
+    ready = set(parts.values()) == {"ok"}
     if not ready:
         response.status_code = 503
-    return Readiness(status="ok" if ready else "unready", database=database, migrations=migrations, scheduler=scheduler)
+    return Readiness(status="ok" if ready else "unready", **parts)
+
+
+def _scheduler(here: Service) -> str:
+    if not here.alive():
+        return "not running"
+    ticked = here.ticked()
+    return "ok" if ticked is None or ticked < TICKS_LATE else f"last ticked {ticked:.0f} s ago"

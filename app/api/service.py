@@ -42,7 +42,8 @@ class BeginRun(Protocol):
 @dataclass(frozen=True, slots=True)
 class Service:
     """`refresh` takes a target's id: False when one is pending already. `cancel_run` takes a run's: False when it is
-    not carried out here. `alive` tells whether the schedule ticks.
+    not carried out here. `alive` tells whether the schedule runs, `ticked` how many seconds ago it last ticked (None
+    for never), `takes_jobs` whether the queue does.
     """
 
     ctx: Context
@@ -51,6 +52,8 @@ class Service:
     begin_run: BeginRun
     cancel_run: Callable[[str], bool]
     alive: Callable[[], bool]
+    ticked: Callable[[], float | None] = lambda: None
+    takes_jobs: Callable[[], bool] = lambda: True
 
 
 async def _service(request: Request) -> Service:

@@ -13,7 +13,9 @@ from app.cli import (
     databases,
     deliveries,
     demo,
+    doctor,
     history,
+    notify,
     output,
     roadmaps,
     sandboxes,
@@ -59,6 +61,8 @@ tokens.register(app)
 worker.register(app)
 demo.register(app)
 databases.register(app)
+notify.register(app)
+doctor.register(app)
 
 
 class Unexpected(MilepostError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 import socket
@@ -14,7 +13,9 @@ from ipaddress import ip_address
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import make_url
 
+from app import logs
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
@@ -72,7 +73,7 @@ def serve(
                 await super().shutdown(sockets)
                 leave_soon()
 
-        _log_to_stderr(settings.log_level)
+        start_logs(settings, database)
         config = uvicorn.Config(
             create_app(replace(ctx, reach=reach(settings, address)), settings),
             log_config=None,
@@ -156,21 +157,9 @@ def _ended(number: int, frame: object) -> None:
     """uvicorn has ended gracefully by the time it raises the signal again: the command then ends by itself."""
 
 
-def _log_to_stderr(level: str) -> None:
-    """Lines on stderr; libraries that log every request or tick only when something is wrong."""
-    names = logging.getLevelNamesMapping()
-    logging.basicConfig(
-        level=names.get(level.upper(), logging.INFO), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in (
-        "apscheduler",
-        "httpx",
-        "httpcore",
-        "uvicorn",
-        "github",
-        "urllib3",
-        "alembic",
-        "procrastinate",
-        "psycopg",
-    ):
-        logging.getLogger(name).setLevel(logging.WARNING)
+def start_logs(settings: Settings, database: str | None) -> None:
+    """What a process that stays (`serve`, `worker`) logs to stderr; the password of its database is in none of it."""
+    password = make_url(database or settings.database_url).password
+    if password:
+        logs.hide(str(password))
+    logs.set_up(settings.log_level, settings.log_format)

@@ -12,7 +12,7 @@ import typer
 
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
-from app.cli.service import _log_to_stderr
+from app.cli.service import start_logs
 from app.core.errors import MilepostError
 from app.settings import Settings
 
@@ -40,7 +40,7 @@ def worker(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
             "milepost serve does its own jobs there; give --database postgresql://… to share them",
         )
     settings = Settings()
-    _log_to_stderr(settings.log_level)
+    start_logs(settings, database)
     from app.jobs import ACTOR, Jobs
 
     stop = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from app.core.errors import MilepostError
 from migrations import HEAD
@@ -110,6 +112,19 @@ class Database:
                 command.upgrade(config, "head")
         return head
 
+    def downgrade(self) -> str | None:
+        """Take the newest migration back, for the version before this one; gives the revision then. What only this
+        version stores is lost. Raises MigrationNeeded unless the schema is current.
+        """
+        from alembic import command
+
+        now, head = self.current()
+        if now != head:
+            raise MigrationNeeded(f"the database {self.name} is not at revision {head}", "nothing was taken back")
+        with self._migrating() as config:
+            command.downgrade(config, "-1")
+        return self.current()[0]
+
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
         """One transaction for Alembic. On SQLite foreign keys rest meanwhile, and are checked at the end: a table is
@@ -144,8 +159,37 @@ class Database:
             raise MigrationNeeded(f"the database {self.name} is not at revision {head}", "run `milepost db upgrade`")
         self.upgrade()
 
+    def backup(self, file: Path) -> None:
+        """Copy a SQLite database into a new file, as of one moment, while others write. Raises DatabaseUnusable for
+        PostgreSQL, for a file that is there, and where it can't be written.
+        """
+        if not self.sqlite:
+            raise DatabaseUnusable(
+                "PostgreSQL is backed up by its own tools", "pg_dump --format=custom --file=FILE URL"
+            )
+        if file.exists():
+            raise DatabaseUnusable(f"{file} is there already", "give a new name: a backup is never written over")
+        source = Path(self.engine.url.database or "")
+        if not source.is_file():
+            raise DatabaseUnusable(f"there is no database {source}", "check MILEPOST_DATABASE_URL")
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("VACUUM INTO ?", (str(file),))
+        except (sqlite3.Error, DatabaseError) as error:
+            file.unlink(missing_ok=True)
+            raise DatabaseUnusable(
+                f"{file} can't be written: {error}", "is there room, and may it be written?"
+            ) from None
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def insert_of(session: Session, table: type[SQLModel]) -> Any:
+    """An INSERT that takes `on_conflict_do_update` and `on_conflict_do_nothing`, which both databases write alike."""
+    dialect = sqlite if session.connection().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

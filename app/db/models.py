@@ -358,3 +358,63 @@ class SessionRow(SQLModel, table=True):
     token_id: str = Field(sa_column=Column(ForeignKey("token.id", ondelete="CASCADE"), nullable=False, index=True))
     created_at: datetime = Field(sa_column=_time(null=False))
     expires_at: datetime = Field(sa_column=_time(null=False))
+
+
+class UsageRow(SQLModel, table=True):
+    """What a target has cost its tracker: requests ever made, and what the tracker last said may still be asked."""
+
+    __tablename__ = "usage"
+    target_id: str = Field(sa_column=Column(ForeignKey("target.id", ondelete="CASCADE"), primary_key=True))
+    requests: int = Field(sa_column=Column(BigInteger, nullable=False))
+    remaining: int | None = None
+    most: int | None = None
+    resets_at: datetime | None = Field(default=None, sa_column=_time())
+
+
+class StandingRow(SQLModel, table=True):
+    """How a programme stood when it was last looked at: what is told is what differs from it.
+
+    `seen` names what it rests on, so that nothing is compared twice. Nobody looks again before `again_at`: who looks
+    moves it on, and so knows in the end whether another has looked meanwhile.
+    """
+
+    __tablename__ = "standing"
+    programme_id: int = Field(
+        sa_column=Column(Key, ForeignKey("programme.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    )
+    again_at: datetime = Field(sa_column=_time(null=False))
+    seen: str = ""
+    told: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
+class NotifierRow(SQLModel, table=True):
+    """Where a programme's news go. Secrets are named by variable, never stored; so is a URL that is one."""
+
+    __tablename__ = "notifier"
+    id: int | None = Field(default=None, sa_column=_id())
+    programme_id: int = Field(sa_column=_to("programme"))
+    name: str = Field(unique=True)
+    format: str
+    url: str = Field(default="", sa_column=Column(Text, nullable=False))
+    url_env: str = ""
+    secret_env: str = ""
+    events: list[str] = Field(sa_column=_json())
+    created_at: datetime = Field(sa_column=_time(null=False))
+
+
+class NotificationRow(SQLModel, table=True):
+    """The outbox: one message to one notifier. `state`: waiting, sent, parked (given up until someone asks)."""
+
+    __tablename__ = "notification"
+    __table_args__ = (Index("notification_waiting", "state", "notifier_id"),)
+    id: int | None = Field(default=None, sa_column=_id())
+    notifier_id: int = Field(sa_column=_to("notifier"))
+    message_id: str = Field(unique=True)
+    event: str
+    content: dict[str, Any] = Field(sa_column=_json())
+    created_at: datetime = Field(sa_column=_time(null=False))
+    state: str = "waiting"
+    attempts: int = 0
+    due_at: datetime = Field(sa_column=_time(null=False))
+    finished_at: datetime | None = Field(default=None, sa_column=_time())
+    error: str = Field(default="", sa_column=Column(Text, nullable=False))

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from app import logs
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class LocalQueue:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._pending: dict[tuple[str, str], float] = {}  # when each is due, by time.monotonic()
+        self._ids: dict[tuple[str, str], dict[str, str]] = {}  # of who asked first, for the log
         self._running: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
         self._stopping = False
@@ -93,6 +96,7 @@ class LocalQueue:
                 return False
             there = self._pending.get(job)
             self._pending[job] = due if there is None else min(there, due)
+            self._ids.setdefault(job, logs.ids())
             if there is None and self._idle < len(self._pending) and len(self._threads) < self._most:
                 self._start()
             self._changed.notify_all()
@@ -122,6 +126,7 @@ class LocalQueue:
         with self._changed:
             self._stopping = True
             self._pending.clear()
+            self._ids.clear()
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._running, timeout)
 
@@ -136,9 +141,10 @@ class LocalQueue:
                     return
                 self._running.add(job)
                 self._idle -= 1
+                ids = self._ids.pop(job, {})
             try:
                 kind, argument = job
-                done(kind, argument, self._work[kind])
+                done(kind, argument, self._work[kind], ids)
             finally:
                 with self._changed:
                     self._running.discard(job)
@@ -158,9 +164,10 @@ class LocalQueue:
         return None
 
 
-def done(kind: str, argument: str, work: Work) -> None:
-    """Do a job; what it raises ends in the log."""
-    try:
-        work(argument)
-    except Exception:
-        log.exception("the job %s failed", job_name(kind, argument))
+def done(kind: str, argument: str, work: Work, ids: Mapping[str, str]) -> None:
+    """Do a job; what it raises ends in the log. `ids` are those of who asked for it, for the log."""
+    with logs.bound(**ids):
+        try:
+            work(argument)
+        except Exception:
+            log.exception("the job %s failed", job_name(kind, argument))

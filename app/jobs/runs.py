@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 
+from app import logs
 from app.core.errors import MilepostError
 from app.db import journal, targets
 from app.db.models import RunRow
@@ -59,7 +60,7 @@ class Runs:
                 with self._lock:
                     self._threads.pop(threading.current_thread(), None)
 
-        thread = threading.Thread(target=work, name=f"run-{target}", daemon=True)
+        thread = threading.Thread(target=logs.carried(work), name=f"run-{target}", daemon=True)
         with self._lock:
             if self._stopping:
                 raise Stopping("the service is stopping", "apply the plan again when it is back")
@@ -101,6 +102,7 @@ class Runs:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
+    @logs.within(target="target")
     def _carry_out(
         self,
         ctx: Context,
@@ -113,6 +115,7 @@ class Runs:
         begun: Future[str],
     ) -> None:
         def on_run(run_id: str) -> None:
+            logs.bind(run=run_id)
             with self._lock:
                 self._stops[run_id] = stop
             begun.set_result(run_id)

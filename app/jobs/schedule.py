@@ -16,11 +16,12 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from app import logs
 from app.core.errors import MilepostError
 from app.db import deliveries, journal, targets
 from app.db.models import TargetRow
 from app.jobs.queue import Queue, job_name
-from app.sync import inbox, lease, reconcile
+from app.sync import inbox, lease, notify, reconcile
 from app.sync.context import Context
 from app.sync.rhythm import LOOKED_AGAIN, USUAL, Rhythm, due_at
 
@@ -65,6 +66,7 @@ class Schedule:
         self._reading: Counter[str] = Counter()
         self._database_failed = False
         self._replayed = False
+        self._ticked: float | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -74,6 +76,7 @@ class Schedule:
         queue.handle("mend", self._mend)
         queue.handle("resume", lambda _: resume())
         queue.handle("replay", lambda target_id: inbox.replay(ctx, target_id))
+        queue.handle("notify", lambda _: notify.send_due(ctx))
         queue.handle("prune", lambda _: self._prune())
 
     def start(self) -> None:
@@ -93,6 +96,10 @@ class Schedule:
 
     def alive(self) -> bool:
         return bool(self._scheduler.running)
+
+    def ticked(self) -> float | None:
+        """Seconds since the last tick ended, None where none has."""
+        return time.monotonic() - self._ticked if self._ticked is not None else None
 
     def refresh(self, target_id: str) -> bool:
         """Someone asked: refresh now, or as soon as whoever works on the target is done. False when one is pending."""
@@ -118,6 +125,10 @@ class Schedule:
 
     def tick(self) -> None:
         """Enqueue every target that is due and that nobody is working on."""
+        self._look()
+        self._ticked = time.monotonic()
+
+    def _look(self) -> None:
         try:
             self._tick()
         except MilepostError as error:
@@ -143,6 +154,8 @@ class Schedule:
         for target_id in lost:
             if job_name("mend", target_id) not in known:
                 self._queue.enqueue("mend", target_id)
+        if "notify" not in known:
+            self._queue.enqueue("notify")
         for row in rows:
             if row.id in held | lost or job_name("refresh", row.id) in known:
                 continue
@@ -202,7 +215,8 @@ class Schedule:
             self._queue.enqueue("refresh", target_id, LATER)
             return
         try:
-            self._read(row)
+            with logs.bound(target=row.name):
+                self._read(row)
         finally:
             with self._lock:
                 self._reading[row.base_url] -= 1

@@ -21,6 +21,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from sqlalchemy import text
 
+from app import logs
 from app.core.errors import MilepostError
 from app.db.engine import Database, DatabaseUnusable
 from app.jobs.queue import THREADS, Work, done, job_name
@@ -59,12 +60,12 @@ class SharedQueue:
             self._app.task(name=f"{NAME}.{kind}", queue=NAME, pass_context=True)(run)
         self._work[kind] = work
 
-    def _run(self, kind: str, context: JobContext, argument: str) -> None:
+    def _run(self, kind: str, context: JobContext, argument: str, ids: dict[str, str]) -> None:
         number = context.job.id or 0
         with self._lock:
             self._running[number] = job_name(kind, argument)
         try:
-            done(kind, argument, self._work[kind])
+            done(kind, argument, self._work[kind], ids)
         finally:
             with self._lock:
                 self._running.pop(number, None)
@@ -85,7 +86,7 @@ class SharedQueue:
             lock=name,
             queueing_lock=name,
             task_name=f"{NAME}.{kind}",
-            task_kwargs={"argument": argument},
+            task_kwargs={"argument": argument, "ids": {**logs.ids()}},
             scheduled_at=due,
         )
         try:

@@ -6,10 +6,12 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app import logs
 from app.core.errors import MilepostError
 from app.db.engine import Database
 from app.db.models import TargetRow
@@ -77,15 +79,27 @@ def credentials(target: TargetRow) -> Secret | AppCredentials:
 
 def webhook_secret(target: TargetRow | Door) -> Secret | None:
     """The secret that the tracker signs webhook calls with; None where the target names none, or it isn't set."""
-    value = os.environ.get(target.webhook_secret_env, "") if target.webhook_secret_env else ""
-    return Secret(value) if value else None
+    return named_secret(target.webhook_secret_env)
+
+
+def named_secret(name: str) -> Secret | None:
+    """What the environment variable `name` holds, or the file that the variable `name` + "_FILE" names.
+
+    None for neither, for an empty one and for a file that can't be read: whoever needs it says what is missing.
+    """
+    value = os.environ.get(name, "").strip() if name else ""
+    path = os.environ.get(f"{name}_FILE", "").strip() if name and not value else ""
+    if path:
+        with suppress(OSError, UnicodeDecodeError):
+            value = Path(path).read_text(encoding="utf-8").strip()
+    return Secret(logs.hide(value)) if value else None
 
 
 def _variable(name: str, why: str) -> Secret:
-    value = os.environ.get(name, "").strip()
-    if not value:
+    secret = named_secret(name)
+    if secret is None:
         raise CredentialsMissing(f"the environment variable {name} is not set; {why}", f"export {name}=…")
-    return Secret(value)
+    return secret
 
 
 def _file(path: str, target: TargetRow) -> Secret:
@@ -96,4 +110,4 @@ def _file(path: str, target: TargetRow) -> Secret:
         raise CredentialsMissing(f"{path} can't be read ({reason}); target {target.name!r} needs it") from None
     if not value:
         raise CredentialsMissing(f"{path} is empty; target {target.name!r} takes its credentials from it")
-    return Secret(value)
+    return Secret(logs.hide(value))

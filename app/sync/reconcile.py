@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, Plan, fingerprint, guard
-from app.db import deliveries, journal, mirror, targets
+from app.db import deliveries, journal, mirror, targets, usage
 from app.db.models import PlanRow, TargetRow
 from app.sync import compute, lease, settle
 from app.sync.context import Context, new_id
@@ -133,12 +133,17 @@ class Seen:
 
 @contextmanager
 def opened(ctx: Context, target: TargetRow) -> Iterator[Connector]:
-    """The target's connector, closed at the end."""
+    """The target's connector, closed at the end; what it asked of the tracker is counted."""
     connector = ctx.connect(target)
     try:
         yield connector
     finally:
         connector.close()
+        if connector.requests:
+            left = connector.budget
+            said = (left.remaining, left.limit, left.resets_at) if left else None
+            with ctx.db.write() as session:
+                usage.used(session, target.id, connector.requests, said)
 
 
 def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = False) -> Planned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -9,9 +10,12 @@ import anyio.to_thread
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
+from app import logs
 from app.sync.context import Context
 from app.webhooks import inbox
 from app.webhooks.inbox import Receipt
+
+log = logging.getLogger(__name__)
 
 ONE_WRITER, MANY_WRITERS = 2, 8
 """Calls taken at a time, beside the API's threads, whose slow requests hold up no tracker. On SQLite one is stored
@@ -49,6 +53,8 @@ def routes(ctx: Context, delivered: Callable[[str], object]) -> APIRouter:
 
         def take() -> Receipt:
             receipt = inbox.take(ctx, kind, target_id, headers, body)
+            logs.bind(delivery=receipt.delivery.id)  # of this thread and of the refresh that it asks for
+            log.debug("delivery %s of %s is %s", receipt.delivery.id, receipt.delivery.event, receipt.state)
             if receipt.prompt:
                 delivered(target_id)
             return receipt

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from app.core.plan import Desired, Fields, Observed, Ref
 from connectors.base import (
+    Budget,
     Capabilities,
     Cursor,
     Delivery,
@@ -72,6 +73,11 @@ class GitHub:
     def request_id(self) -> str:
         """GitHub's own name for the last write that it answered."""
         return self._session.request_id
+
+    @property
+    def budget(self) -> Budget | None:
+        """What GitHub said last of the limit of its REST API."""
+        return self._session.budget
 
     @property
     def requests(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from app.core.plan import Ref
-from connectors.base import NotFound, OutcomeUnknown, Place, Rejected, Unavailable
+from connectors.base import Budget, NotFound, OutcomeUnknown, Place, Rejected, Unavailable
 from connectors.github import convert
 from connectors.github.auth import BadCredentials, TokenSource
 from connectors.github.cursor import PAGE
@@ -61,6 +61,11 @@ class Session:
     def request_id(self) -> str:
         """GitHub's own name for the last write that it answered."""
         return self._wire.request_id
+
+    @property
+    def budget(self) -> Budget | None:
+        """What GitHub said last of the limit of its REST API."""
+        return self._reader.budget
 
     @property
     def requests(self) -> int:

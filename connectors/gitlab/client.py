@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from app.core.plan import Desired, Fields, Observed, Ref
 from connectors.base import (
+    Budget,
     Capabilities,
     Cursor,
     Delivery,
@@ -192,6 +193,11 @@ class GitLab:
         self._reads.reader.close()
         if self._writer:
             self._writer.close()
+
+    @property
+    def budget(self) -> Budget | None:
+        """What GitLab said last of its limit; an instance may have none."""
+        return self._reads.reader.budget
 
     @property
     def request_id(self) -> str:

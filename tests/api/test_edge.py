@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -114,10 +115,40 @@ def test_health_and_readiness(house: House) -> None:
     assert house.root.get("/healthz").json() == {"status": "ok"}
     unready = house.root.get("/readyz")
     assert unready.status_code == 503
-    assert unready.json() == {"status": "unready", "database": "ok", "migrations": "ok", "scheduler": "not running"}
+    assert unready.json() == {
+        "status": "unready",
+        "database": "ok",
+        "migrations": "ok",
+        "scheduler": "not running",
+        "queue": "ok",
+    }
     service: Service = house.app.state.service
-    house.app.state.service = replace(service, alive=lambda: True)
+    running = replace(service, alive=lambda: True)
+    house.app.state.service = running
     assert (house.root.get("/readyz").status_code, house.root.get("/readyz").json()["status"]) == (200, "ok")
+    for part, words, broken in (
+        ("scheduler", "last ticked 61 s ago", replace(running, ticked=lambda: 61.0)),
+        ("queue", "stopping", replace(running, takes_jobs=lambda: False)),
+        ("database", "can't be reached", replace(running, ctx=replace(running.ctx, db=Database("sqlite:////no/x.db")))),
+    ):
+        house.app.state.service = broken
+        answer = house.root.get("/readyz")
+        assert (answer.status_code, answer.json()["status"], answer.json()[part]) == (503, "unready", words)
+
+
+def test_the_id_of_a_request_goes_in_and_out(house: House) -> None:
+    for given in ("a-1", "x" * 128, "5f0c.ab:7"):
+        assert house.root.get("/healthz", headers={"X-Request-Id": given}).headers["x-request-id"] == given
+    made = set()
+    for given in ("", "x" * 129, "a b", "-a", 'a"b', "é", "<b>"):
+        answer = house.root.get("/nowhere", headers={"X-Request-Id": given.encode()})
+        assert answer.headers.get_list("x-request-id") != [given]
+        made.add(answer.headers["x-request-id"])
+    assert len(made) == 7
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in made)
+    refused = house.root.get("/healthz", headers={"Host": "evil.example"})
+    assert refused.status_code == 400
+    assert refused.headers["x-request-id"]
 
 
 def test_the_description_tells_of_every_route_its_answers_and_its_problems(house: House) -> None:

@@ -249,6 +249,7 @@ def test_figures_follow_the_tracker_by_webhook_and_the_service_ends_when_told(tm
             "database": "ok",
             "migrations": "ok",
             "scheduler": "ok",
+            "queue": "ok",
         }
         config = {"url": f"{api.base_url}{path}".replace("//web", "/web"), "content_type": "json", "secret": SECRET}
         hook = {"name": "web", "events": ["issues", "milestone"], "config": config}

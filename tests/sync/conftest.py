@@ -122,9 +122,11 @@ def open_site(folder: Path, profile: str, url: str | None = None, options: Optio
         base = f"{address}/repos/{PATH}" if github else f"{address}/api/v4/projects/{PATH.replace('/', '%2F')}"
         headers = {"Authorization": "Bearer a-person"}
         with httpx.Client(base_url=base, headers=headers, trust_env=False) as person:
-            yield Site(Context(db), address, box, profile, person)
-    box.close()
-    db.close()
+            try:
+                yield Site(Context(db), address, box, profile, person)
+            finally:
+                box.close()
+                db.close()
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 import respx
 
 from connectors.base import (
+    Budget,
     FieldProblem,
     NotFound,
     RateLimited,
@@ -349,3 +351,30 @@ def test_the_token_is_not_logged_on_the_wire_either(caplog: pytest.LogCaptureFix
         reader.close()
     assert "127.0.0.1" in caplog.text
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "want"),
+    [
+        ({}, None),
+        ({"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4998"}, Budget(4998, 5000)),
+        (
+            {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(NOON)},
+            Budget(0, 5000, datetime(2026, 11, 24, 10, tzinfo=UTC)),
+        ),
+        ({"x-ratelimit-limit": "30", "x-ratelimit-remaining": "29", "x-ratelimit-resource": "search"}, None),
+        ({"ratelimit-limit": "2000", "ratelimit-remaining": "1999"}, Budget(1999, 2000)),
+        ({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "4998"}, None),
+        ({"x-ratelimit-limit": "5" * 40, "x-ratelimit-remaining": "1"}, None),
+        ({"x-ratelimit-limit": "5", "x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 30}, Budget(1, 5)),
+    ],
+)
+def test_what_is_left_of_a_limit_is_kept(headers: dict[str, str], want: Budget | None, reader: Reader) -> None:
+    with respx.mock(base_url=BASE) as tracker:
+        tracker.get("/x").respond(json={}, headers=headers)
+        tracker.get("/gone").respond(404, json={})
+        reader.get("/x")
+        assert reader.budget == want
+        with pytest.raises(NotFound):
+            reader.get("/gone")
+        assert reader.budget == want
