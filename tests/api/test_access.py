@@ -48,6 +48,7 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("POST", P + "/{slug}/deliveries/{number}/retry"): O,
     ("POST", P + "/{slug}/deliveries/{number}/discard"): O,
     ("GET", "/healthz"): None,
+    ("GET", "/metrics"): None,
     ("GET", "/readyz"): None,
     ("POST", "/webhooks/{kind}/{target_id}"): None,
 }

@@ -81,7 +81,7 @@ def real_names(locked: Locked) -> dict[str, str]:
 def _names(locked: Locked, plan: str, run: str) -> dict[str, str]:
     target = locked.house.api.get("/programmes/small/targets/hub").json()["id"]
     names = {"slug": "small", "name": "hub", "key": "M1", "field": "title", "kind": "github"}
-    return {**names, "target_id": target, "plan_id": plan, "run_id": run}
+    return {**names, "target_id": target, "plan_id": plan, "run_id": run, "number": "1"}
 
 
 def held_against(locked: Locked, asker: Role | None, examples: int) -> int:

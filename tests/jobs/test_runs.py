@@ -54,7 +54,7 @@ class Office:
 def office(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setenv("SYNC_TOKEN", "a-robot")
     with a_box("github") as (box, url):
-        made = Office(Context(db, actor="service"), box, url)
+        made = Office(Context(db, actor="service", service=True), box, url)
         yield made
         assert made.one.stop(20)
         assert made.two.stop(20)
@@ -120,7 +120,7 @@ def test_what_one_read_who_was_taken_for_dead_is_not_kept(office: Office) -> Non
         with office.ctx.db.write() as session:
             rows.drop_lease(session, target.id, held.fence, before)
         with lease.held(office.ctx, target.id), pytest.raises(rows.TargetBusy):
-            reconcile.observe(office.ctx, held, connector, full=True)
+            reconcile.observe(held, connector, full=True)
     with office.ctx.db.read() as session:
         read = rows.get(session, "hub").last_refresh
     assert read is not None

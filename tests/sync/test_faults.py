@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from app.db import targets
+from app.db import deliveries, targets
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
@@ -391,7 +391,7 @@ def handle(bench: Bench, place: Place, asked: list[str], due: list[Fault]) -> No
             assert bench.box.faults.struck(at)
             bench.box.faults.remove(at)
         with bench.ctx.db.read() as session:
-            waits = targets.get(session, place.name).id in targets.deliveries_waiting(session)
+            waits = targets.get(session, place.name).id in deliveries.waiting(session)
         assert waits or not failed
         bench.rest(place)
         if waits:

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 
 import migrations
 from app.core.plan import WRITING
-from app.db import journal, targets
+from app.db import deliveries, journal, targets
 from app.db.engine import Database, _alembic
 from app.sync import conflicts, status
 from app.sync.context import Context
@@ -139,12 +139,12 @@ def _goes_on(ctx: Context) -> None:
         assert len([change for change in plan.changes if change.action in WRITING]) == done.total == done.done
         assert plan.checksum() == journal.plan_row(session, target.id, done.plan_id).checksum
         assert len(journal.audit(session, [target.id], 100)) == done.total
-        assert targets.deliveries_waiting(session) == {target.id}
+        assert deliveries.waiting(session) == {target.id}
     assert conflicts.listed(ctx, "hub") == []
     with ctx.db.write() as session:
         targets.handle_deliveries(session, target.id, ctx.now(), ctx.now())
     with ctx.db.read() as session:
-        assert targets.deliveries_waiting(session) == set()
+        assert deliveries.waiting(session) == set()
 
 
 @pytest.mark.parametrize("revision", RELEASED[-1:])
