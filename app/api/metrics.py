@@ -30,7 +30,7 @@ router = APIRouter(tags=["health"])
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds of an HTTP request: a webhook is answered in milliseconds, a plan reads its tracker."""
-DELIVERY_STATES = ("waiting", "handled")
+DELIVERY_STATES = ("waiting", "handled", "failed", "discarded")
 RUN_STATES = ("running", "done", "failed", "interrupted")
 NOTIFICATION_STATES = ("waiting", "sent", "parked")
 

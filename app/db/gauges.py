@@ -98,11 +98,9 @@ def _deliveries(session: Session) -> tuple[dict[str, dict[str, int]], dict[str, 
     """(target id -> state -> how many, target id -> when the oldest that waits came in)."""
     counts: dict[str, dict[str, int]] = {}
     oldest: dict[str, datetime] = {}
-    handled = col(DeliveryRow.handled_at).is_not(None)
-    for state, where in (("handled", handled), ("waiting", ~handled)):
-        query = select(DeliveryRow.target_id, func.count(), func.min(DeliveryRow.received_at)).where(where)
-        for target, count, first in session.exec(query.group_by(col(DeliveryRow.target_id))):
-            counts.setdefault(target, {})[state] = count
-            if state == "waiting":
-                oldest[target] = first
+    query = select(DeliveryRow.target_id, DeliveryRow.state, func.count(), func.min(DeliveryRow.received_at))
+    for target, state, count, first in session.exec(query.group_by(col(DeliveryRow.target_id), col(DeliveryRow.state))):
+        counts.setdefault(target, {})[state] = count
+        if state == "waiting":
+            oldest[target] = first
     return counts, oldest

@@ -142,7 +142,7 @@ def _goes_on(ctx: Context) -> None:
         assert deliveries.waiting(session) == {target.id}
     assert conflicts.listed(ctx, "hub") == []
     with ctx.db.write() as session:
-        targets.handle_deliveries(session, target.id, ctx.now(), ctx.now())
+        deliveries.answer(session, deliveries.unanswered(session, target.id), ctx.now())
     with ctx.db.read() as session:
         assert deliveries.waiting(session) == set()
 
