@@ -381,7 +381,7 @@ def refresh(ctx: Context, name: str, *, full: bool = False, patience: float = PA
     whole = full or target.mirrored_at is None or now - target.mirrored_at > FULL_AFTER
     requests = 0
     try:
-        with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
+        with lease.held(ctx, target.id, patience=patience) as held, opened(ctx, target) as connector:
             try:
                 seen = observe(held, connector, full=whole)
             finally:

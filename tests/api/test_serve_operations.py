@@ -48,8 +48,9 @@ def test_news_are_told_logs_are_objects_and_no_secret_is_in_them(
         assert told["milepost_schedule_tick_age_seconds"] < 30
         assert told["milepost_database_up"] == 1
     box.close()
-    first, *log = (tmp_path / "serve.log").read_text().splitlines()
+    first, openly, *log = (tmp_path / "serve.log").read_text().splitlines()
     assert first.startswith("milepost: serving http"), "commands keep their plain lines"
+    assert openly.startswith("milepost: there is no token yet")
     lines = [json.loads(line) for line in log]
     assert {line["request"] for line in lines if line.get("route") == "/healthz"} == {"mine-1"}
     refresh = [line for line in lines if line["event"].startswith("refresh of hub: ")]

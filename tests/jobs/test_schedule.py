@@ -47,6 +47,7 @@ class Reads:
 
 class Tracker:
     requests = 2
+    budget = None
 
     def __init__(self, reads: Reads, name: str) -> None:
         self.reads, self.name = reads, name
