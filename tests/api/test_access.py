@@ -120,7 +120,7 @@ def test_no_role_does_what_it_may_not(locked: Locked) -> None:
         "run_id": run,
         "number": 1,
     }
-    until(lambda: "''" in locked.stored()["lease"][0])  # the run has let its target go
+    until(lambda: "', '', " in locked.stored()["lease"][0])  # the run has let its target go
     before, asked = locked.stored(), len(house.box.log.entries)
     for (method, path), role in NEEDED.items():
         if role is None:

@@ -63,7 +63,11 @@ def test_what_is_said_of_a_target_is_true(house: House) -> None:
         row.last_refresh, row.last_error, row.state = now - timedelta(hours=2), "it broke", "paused"
         late = now - timedelta(minutes=10)
         session.add(DeliveryRow(target_id=row.id, delivery_id="a", event="issues", received_at=late))
-        session.add(DeliveryRow(target_id=row.id, delivery_id="b", event="issues", received_at=now, handled_at=now))
+        session.add(
+            DeliveryRow(
+                target_id=row.id, delivery_id="b", event="issues", received_at=now, handled_at=now, state="handled"
+            )
+        )
         told = {"conflicts": {"hub": ["1A title", "1B due"]}}
         session.add(StandingRow(programme_id=row.programme_id, again_at=now, told=told))
     found = scraped(house)
