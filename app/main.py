@@ -17,6 +17,7 @@ from app.access import Gate
 from app.api import problems
 from app.api.access import Guard, as_guarded
 from app.api.edge import Edge
+from app.api.events import Events
 from app.api.metrics import Metrics
 from app.api.requests import Requests
 from app.api.service import Service
@@ -43,6 +44,7 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            app.state.events.end()
             await anyio.to_thread.run_sync(jobs.stop, limiter=anyio.CapacityLimiter(1))
 
     app = FastAPI(
@@ -55,6 +57,7 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     gate = app.state.gate = Gate(ctx.db, ctx.now, nobody=ACTOR)
+    app.state.events = Events(ctx.db)
     app.state.service = Service(
         ctx,
         settings,
@@ -72,7 +75,7 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies)))
     app.add_middleware(Requests, seen=metrics.seen)
-    web.install(app, gate)
+    web.install(app, gate, web.Doors(ctx, jobs.schedule.refresh, jobs.runs.begin, jobs.runs.cancel))
     app.include_router(api.routes())
     app.include_router(webhooks.routes(ctx, jobs.schedule.delivered), responses=problems.REFUSALS)
     plain = app.openapi

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     )
     replay_interval: int = Field(default=3600, ge=60, description="seconds between looks for missed deliveries")
     audit_days: int = Field(default=400, ge=30, description="days that runs and their writes are kept for")
+    history_days: int = Field(default=730, ge=30, description="days whose figures are kept each; older ones by week")
     allowed_hosts: str = Field(default="", description="names, beside this machine's own, that `serve` answers under")
     trusted_proxies: str = Field(default="", description="addresses of proxies whose X-Forwarded-For is believed")
     allowed_trackers: str = Field(

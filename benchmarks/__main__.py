@@ -16,7 +16,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import beside, growing, importing, live, planning, pushing, reading, requesting, standing, stepping
+from benchmarks import (
+    beside,
+    foreseeing,
+    growing,
+    importing,
+    live,
+    planning,
+    pushing,
+    reading,
+    requesting,
+    standing,
+    stepping,
+)
 from benchmarks.measured import Row, Section, Size, show
 
 SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
@@ -30,6 +42,7 @@ SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "status": standing.measure,
     "reading": reading.measure,
     "live": live.measure,
+    "forecast": foreseeing.measure,
 }
 ROOT = Path(__file__).parents[1]
 WIDE = 140

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import string
 import tomllib
+from collections.abc import Iterable
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app.core.defects import Severities
 from app.core.errors import MilepostError
 from app.core.plan import Owner, Policy
+from app.core.progress import Weight
 
 BUILT_IN = ("github", "github-issues", "gitlab", "gitlab-issues", "gitlab-premium")
 
@@ -76,6 +80,62 @@ class Owners(_Strict):
     type: Owner = "tracker"
 
 
+Label = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class ProgressOptions(_Strict):
+    """What a unit weighs in percentages: one each (`count`), by a label of its issue, or by its issue's estimate.
+
+    A unit that says nothing of its weight (a line of a checklist, an issue without such a label or estimate) weighs 1.
+    """
+
+    weight: Literal["count", "label", "estimate"] = "count"
+    weights: dict[Label, Annotated[float, Field(gt=0, le=1_000_000, strict=True)]] = {}
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.weight == "label" and not self.weights:
+            raise ValueError('weight = "label" needs weights, such as weights = { "size::L" = 5 }')
+        if self.weight != "label" and self.weights:
+            raise ValueError('weights are only for weight = "label"')
+        return self
+
+    def weigh(self, labels: Iterable[str] = (), estimate: float | None = None) -> Weight:
+        """The weight of a unit whose issue has these labels (the heaviest of several counts) and this estimate."""
+        if self.weight == "label":
+            return _exact(max((self.weights[label] for label in labels if label in self.weights), default=1))
+        if self.weight == "estimate" and estimate is not None and estimate > 0:
+            return _exact(estimate)
+        return 1
+
+
+def _exact(weight: float) -> Weight:
+    """The figure as written: 0.1 is a tenth. Whole ones are ints."""
+    exact = Fraction(str(weight))
+    return exact.numerator if exact.denominator == 1 else exact
+
+
+class DefectOptions(_Strict):
+    """Which labels make an issue a defect, of which severity (1 is the worst), and how long each may stay open.
+
+    `days` are for severity 1, 2, …; a severity beyond them may stay open for any time.
+    """
+
+    labels: dict[Label, Annotated[int, Field(ge=1, le=9, strict=True)]] = {}
+    days: tuple[Annotated[int, Field(ge=0, le=3650, strict=True)], ...] = ()
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        worst = max(self.labels.values(), default=0)
+        if len(self.days) > worst:
+            raise ValueError(f"days has {len(self.days)} severities where labels go to {worst}")
+        return self
+
+    def severities(self) -> Severities:
+        """The part of the profile that `app.core.defects` counts by."""
+        return Severities(self.labels, self.days)
+
+
 class Profile(_Strict):
     """A whole profile. `mentions` lets @names of the roadmap notify people; `removed` is for nodes taken out.
 
@@ -90,6 +150,8 @@ class Profile(_Strict):
     removed: Literal["close", "leave"] = "close"
     mentions: bool = False
     dependencies: bool = False
+    progress: ProgressOptions = ProgressOptions()
+    defects: DefectOptions = DefectOptions()
 
     def policy(self) -> Policy:
         """The part of the profile that `app.core.diff.diff` decides by."""
@@ -141,7 +203,7 @@ def _line_of(text: str, path: list[str]) -> int:
         head, name = _TABLE.match(line), _KEY.match(line)
         if head:
             section = head.group(1).strip("\"'")
-            if section in (table, key):
+            if section in (table, key, f"{table}.{key}"):
                 best = number
         elif name and section == table and name.group(2) == key:
             return number

@@ -1,7 +1,7 @@
 """Who may do what: `roles.py` the ladder, `tokens.py` API tokens, `sessions.py` browsers that logged in, `attempts.py`
-how often one may fail, `gate.py` who asks.
+how often one may fail, `gate.py` who asks, `needs.py` what a route needs.
 
-Knows nothing of HTTP. May import `app.db` and what it stands on.
+All but the last know nothing of HTTP. May import `app.db` and what it stands on.
 """
 
 from app.access.gate import Gate

@@ -6,7 +6,19 @@ May import `app.sync` and what it stands on.
 
 from fastapi import APIRouter
 
-from app.api import deliveries, health, history, metrics, plans, programmes, runs, targets
+from app.api import (
+    deliveries,
+    events,
+    health,
+    history,
+    metrics,
+    pictures,
+    plans,
+    programmes,
+    progress_history,
+    runs,
+    targets,
+)
 from app.api.problems import REFUSALS
 
 
@@ -16,8 +28,9 @@ def routes() -> APIRouter:
     """
     router = APIRouter()
     v1 = APIRouter(prefix="/api/v1", responses=REFUSALS)
-    for noun in (programmes.router, targets.router, deliveries.router, plans.router, runs.router, history.router):
-        v1.include_router(noun)
+    nouns = (programmes, targets, deliveries, plans, runs, history, progress_history, pictures, events)
+    for noun in nouns:
+        v1.include_router(noun.router)
     router.include_router(v1)
     router.include_router(health.router)
     router.include_router(metrics.router)

@@ -1,27 +1,28 @@
-"""What each route needs: `dependencies=[VIEWER]`, `[OPERATOR]` or `[ADMIN]`; `Asker` gives who asks.
+"""`Guard` finds out who asks before anything else; it says no to whoever may not come in at all.
 
-`Guard` finds out who that is before anything else; it says no to whoever may not come in at all.
+What each route needs is `app.access.needs`': `VIEWER` and its like are here for the routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
-from fastapi import Depends, Request
-from fastapi.params import Depends as Dependency
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access import Forbidden, Gate, Role, TooManyFailures, Unauthenticated, Who
+from app.access import Gate, TooManyFailures, Unauthenticated, Who
+from app.access.needs import ADMIN, OPERATOR, VIEWER, Asker, needed
 from app.access.sessions import COOKIE, CSRF_HEADER, CsrfMissing, csrf_is
 from app.api import problems
 from app.api.edge import READING, hostname, is_loopback
 from app.core.errors import MilepostError
+
+__all__ = ["ADMIN", "OPERATOR", "VIEWER", "Asker", "Guard", "as_guarded", "needed"]
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 """Paths that everybody may ask for: they hold no secrets."""
@@ -33,38 +34,6 @@ THREADS: Final = 4
 """Who asks is looked up beside the API's threads, whose slow requests hold up nobody else."""
 ROLE: Final = "x-role"
 """Where the description tells an operation's role."""
-
-
-class Needs:
-    """A role that a route needs. Raises Forbidden for anybody with less."""
-
-    def __init__(self, role: Role) -> None:
-        self.role = role
-
-    async def __call__(self, request: Request) -> Who:
-        who = await asker(request)
-        if not who.role.covers(self.role):
-            raise Forbidden(self.role, who.role)
-        return who
-
-
-async def asker(request: Request) -> Who:
-    """Who asks."""
-    who = request.state.who
-    assert isinstance(who, Who)  # noqa: S101 - the guard comes first
-    return who
-
-
-VIEWER: Final = Depends(Needs(Role.VIEWER))
-OPERATOR: Final = Depends(Needs(Role.OPERATOR))
-ADMIN: Final = Depends(Needs(Role.ADMIN))
-Asker = Annotated[Who, Depends(asker)]
-
-
-def needed(dependencies: Sequence[Dependency]) -> Needs:
-    """What a route's dependencies say that it needs; admin where they say nothing."""
-    found = [each.dependency for each in dependencies if isinstance(each.dependency, Needs)]
-    return max(found, key=lambda needs: list(Role).index(needs.role), default=Needs(Role.ADMIN))
 
 
 class Guard:

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
-from sqlmodel import Session
 
 from app.api.access import OPERATOR
 from app.api.reading import BadCursor, Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, target_of
-from app.db import deliveries, targets, trees
+from app.db import deliveries
 from app.sync import inbox
+from app.sync.lookup import target_of_delivery
 
 router = APIRouter(prefix="/programmes/{slug}", tags=["deliveries"], route_class=ReadRoute)
 
@@ -65,7 +65,7 @@ def listed(
 def retry(slug: str, number: Number, here: Here) -> dict[str, Any]:
     """Let a delivery that was not handled wait again, and read its target now."""
     with here.ctx.db.read() as session:
-        target_id = _target(session, slug, number)
+        target_id = target_of_delivery(session, slug, number).id
     document = inbox.retry(here.ctx, number)
     here.refresh(target_id)
     return document
@@ -75,14 +75,5 @@ def retry(slug: str, number: Number, here: Here) -> dict[str, Any]:
 def discard(slug: str, number: Number, here: Here) -> dict[str, Any]:
     """Ask for no refresh any more for a delivery that was not handled."""
     with here.ctx.db.read() as session:
-        _target(session, slug, number)
+        target_of_delivery(session, slug, number)
     return inbox.discard(here.ctx, number)
-
-
-def _target(session: Session, slug: str, number: int) -> str:
-    """The id of the target of a delivery of this programme. Raises ProgrammeUnknown, DeliveryUnknown."""
-    programme = trees.get(session, slug)
-    target_id = deliveries.get(session, number).target_id
-    if targets.by_id(session, target_id).programme_id != programme.id:
-        raise deliveries.DeliveryUnknown(f"the programme {slug!r} has no delivery {number}")
-    return target_id

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from app.api.access import OPERATOR, VIEWER
 from app.api.plans import FieldDifference, PlanDocument
 from app.api.reading import BadCursor, Cursor, Limit, Page, ReadRoute, after, cut
-from app.api.runs import run_of
 from app.api.service import Here, target_of
 from app.db import journal, targets, trees
 from app.sync import conflicts, undo
+from app.sync.lookup import run_of
 
 router = APIRouter(prefix="/programmes/{slug}", tags=["history"], route_class=ReadRoute)
 Value = str | bool | list[str] | None

@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session
 
 from app.api.access import OPERATOR, Asker
 from app.api.reading import ReadRoute
 from app.api.runs import RunDocument
 from app.api.service import Here, target_of
-from app.db import journal, targets, trees
-from app.db.models import PlanRow, TargetRow
+from app.db import journal
 from app.sync import reconcile
+from app.sync.lookup import plan_of
 from app.sync.reconcile import Planned
 
 router = APIRouter(prefix="/programmes/{slug}", tags=["plans"], route_class=ReadRoute)
@@ -94,7 +93,7 @@ def make(
 def show(slug: str, plan_id: str, here: Here) -> dict[str, Any]:
     """A plan as it was made."""
     with here.ctx.db.read() as session:
-        row, target = _plan(session, slug, plan_id)
+        row, target = plan_of(session, slug, plan_id)
         return Planned(row.id, target.name, journal.plan_of(row), 0).as_json()
 
 
@@ -105,18 +104,8 @@ def apply(
     """Carry a plan out. Answers with its run as soon as that has begun; a plan that is out of date is refused."""
     how = body or HowToApply()
     with here.ctx.db.read() as session:
-        _, target = _plan(session, slug, plan_id)
+        _, target = plan_of(session, slug, plan_id)
     run_id = here.begin_run(target.name, plan_id, max_percent=how.max_changes, recreate=how.recreate, actor=who.name)
     response.headers["Location"] = f"/api/v1/programmes/{slug}/runs/{run_id}"
     with here.ctx.db.read() as session:
         return journal.run_json(journal.run_row(session, run_id), target.name, here.ctx.now())
-
-
-def _plan(session: Session, slug: str, plan_id: str) -> tuple[PlanRow, TargetRow]:
-    """A plan of the programme, and its target. Raises ProgrammeUnknown, PlanUnknown."""
-    programme = trees.get(session, slug)
-    row = journal.find_plan(session, plan_id)
-    target = targets.find(session, row.target_id) if row else None
-    if row is None or target is None or target.programme_id != programme.id:
-        raise journal.PlanUnknown(f"the programme {slug!r} has no plan {plan_id!r}", "make one first")
-    return row, target

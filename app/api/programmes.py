@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -18,8 +18,9 @@ from app.core.errors import MilepostError
 from app.core.tree import Milestone, Step, Task
 from app.db import targets, trees
 from app.db.models import ProgrammeRow
-from app.sync import roadmap, status
-from app.sync.status import MilestoneStatus, ProgrammeStatus, Utc, WindowStatus
+from app.sync import past, roadmap, status, zones
+from app.sync.documents import MilestoneStatus, ProgrammeStatus, Utc, WindowStatus
+from app.sync.past import PastStatus
 
 MARKDOWN = {"text/markdown": {"schema": {"type": "string"}}}
 
@@ -67,19 +68,31 @@ class Imported(BaseModel):
 
 
 class ProgrammeDocument(BaseModel):
-    """`start` is the first day of week 0; `version` the last roadmap imported; times are UTC."""
+    """`start` is the first day of week 0; `version` the last roadmap imported; times are UTC. `time_zone`, an
+    IANA name, says where its days begin and end.
+    """
 
     programme: str
     title: str
     start: date
+    time_zone: str
     version: int
     created_at: Utc
     updated_at: Utc
 
 
 class ProgrammeChange(BaseModel):
+    """What is left out stays."""
+
     model_config = ConfigDict(extra="forbid")
-    title: Words
+    title: Words | None = None
+    time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ProgrammeChange:
+        if self.title is None and self.time_zone is None:
+            raise ValueError("give title or time_zone")
+        return self
 
 
 class StepNode(BaseModel):
@@ -145,6 +158,7 @@ async def import_roadmap(
     start: Annotated[Day | None, Query(description="The first day of week 0; later versions may leave it out.")] = None,
     dry_run: Annotated[bool, Query(description="Store nothing.")] = False,
     title: Annotated[Words | None, Query(description="The programme's title; otherwise the document's.")] = None,
+    time_zone: Annotated[str | None, Query(max_length=64, description="Where its days end, as Europe/Berlin.")] = None,
 ) -> dict[str, object]:
     """Read a roadmap, or a new version of one, into the tree: all of it or nothing."""
     source = await request.body()
@@ -156,6 +170,7 @@ async def import_roadmap(
             slug,
             start=start,
             title=title,
+            time_zone=time_zone,
             dry_run=dry_run,
             max_bytes=here.settings.import_max_bytes,
             now=here.ctx.now(),
@@ -184,6 +199,7 @@ def _document(session: Session, row: ProgrammeRow) -> ProgrammeDocument:
         programme=row.slug,
         title=row.title,
         start=row.start,
+        time_zone=row.time_zone,
         version=trees.version_number(session, row),
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -192,10 +208,16 @@ def _document(session: Session, row: ProgrammeRow) -> ProgrammeDocument:
 
 @router.patch("/{slug}", dependencies=[ADMIN])
 def change(slug: str, body: ProgrammeChange, here: Here) -> ProgrammeDocument:
-    """Change a programme's title. The next import that brings another title brings its own."""
+    """Change a programme's title or time zone. The next import that brings another title brings its own.
+
+    Points of history that are there stay as they are; days from now on are days of the new zone.
+    """
     with here.ctx.db.write() as session:
         row = trees.get(session, slug)
-        row.title = body.title
+        if body.title is not None:
+            row.title = body.title
+        if body.time_zone is not None:
+            row.time_zone = zones.zone_named(body.time_zone)
         session.add(row)
         session.flush()
         return _document(session, row)
@@ -264,9 +286,16 @@ def _step(node: Step) -> StepNode:
 
 
 @router.get("/{slug}/status", dependencies=[VIEWER])
-def show_status(slug: str, here: Here) -> ProgrammeStatus:
-    """How the programme stands: the tree with percentages, counts and health, and where each figure comes from."""
-    return status.status(here.ctx, slug)
+def show_status(
+    slug: str,
+    here: Here,
+    at: Annotated[Day | None, Query(description="How it stood at the end of this day; now without.")] = None,
+) -> ProgrammeStatus | PastStatus:
+    """How the programme stands: the tree with percentages, counts and health, and where each figure comes from.
+
+    Of a day that is over: percentages, counts and health of milestones and tasks, from the history that is kept.
+    """
+    return status.status(here.ctx, slug) if at is None else past.status_at(here.ctx, slug, at)
 
 
 @router.get("/{slug}/milestones/{key}", dependencies=[VIEWER])

@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from sqlmodel import Session
 
 from app.api.access import OPERATOR
 from app.api.reading import BadCursor, Cursor, Limit, Page, ReadRoute, after, cut
 from app.api.service import Here, target_of
 from app.core.errors import MilepostError
 from app.db import journal, targets, trees
-from app.db.models import RunRow, TargetRow
+from app.sync.lookup import run_of
 
 router = APIRouter(prefix="/programmes/{slug}/runs", tags=["runs"], route_class=ReadRoute)
 
@@ -119,13 +118,3 @@ def cancel(slug: str, run_id: str, here: Here) -> dict[str, Any]:
         if not stopped:
             raise RunOver(f"the run {run_id} is over: {row.state}")
         return journal.run_json(row, target.name, here.ctx.now())
-
-
-def run_of(session: Session, slug: str, run_id: str) -> tuple[RunRow, TargetRow]:
-    """A run of the programme, and its target. Raises ProgrammeUnknown, RunUnknown."""
-    programme = trees.get(session, slug)
-    row = journal.find_run(session, run_id)
-    target = targets.find(session, row.target_id) if row else None
-    if row is None or target is None or target.programme_id != programme.id:
-        raise journal.RunUnknown(f"the programme {slug!r} has no run {run_id!r}")
-    return row, target

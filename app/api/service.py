@@ -9,13 +9,13 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 from pydantic import AfterValidator, StringConstraints
-from sqlmodel import Session
 
-from app.db import targets, trees
-from app.db.models import TargetRow
 from app.settings import Settings
 from app.sync import lease
 from app.sync.context import Context
+from app.sync.lookup import target_of
+
+__all__ = ["BeginRun", "Here", "Service", "Words", "target_of", "undisturbed"]
 
 PATIENCE = 5.0
 """Seconds that a removal waits for whoever works on the target."""
@@ -61,16 +61,6 @@ async def _service(request: Request) -> Service:
 
 
 Here = Annotated[Service, Depends(_service)]
-
-
-def target_of(session: Session, slug: str, name: str) -> TargetRow:
-    """A programme's target by name. Raises ProgrammeUnknown, TargetUnknown (also for another programme's)."""
-    programme = trees.get(session, slug)
-    rows = {row.name: row for row in targets.all_of(session, programme.id)}
-    if name not in rows:
-        hint = f"there are: {', '.join(rows)}" if rows else "add one first"
-        raise targets.TargetUnknown(f"the programme {slug!r} has no target {name!r}", hint)
-    return rows[name]
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from app.db.engine import Database
 from app.settings import Settings
 from app.sync import reconcile, roadmap, status, targets
 from app.sync.context import Context, utc_now
-from app.sync.status import ProgrammeStatus
+from app.sync.documents import ProgrammeStatus
 from app.sync.targets import NewTarget
 
 if TYPE_CHECKING:  # the boxes bring a web server along; see sandboxes.py
@@ -271,6 +271,7 @@ def _serving(ctx: Context) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
+        service.state.events.end()
         server.should_exit = True
         thread.join(timeout=20)
 

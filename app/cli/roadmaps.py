@@ -18,8 +18,8 @@ from app.db import trees
 from app.settings import Settings
 from app.sync import roadmap, status
 from app.sync.context import utc_now
+from app.sync.documents import Figures, ProgrammeStatus
 from app.sync.roadmap import Imported
-from app.sync.status import Figures, ProgrammeStatus
 
 
 class FileUnreadable(MilepostError):
@@ -42,6 +42,9 @@ def import_(
         typer.Option(formats=["%Y-%m-%d"], help="The first day of week 0; a later version may leave it out."),
     ] = None,
     title: Annotated[str | None, typer.Option(help="The programme's title; otherwise the document's.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Where its days end, as Europe/Berlin; UTC unless said once.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
     as_json: AsJson = False,
     database: DatabaseUrl = None,
@@ -58,6 +61,7 @@ def import_(
         programme,
         start=start.date() if start else None,
         title=title,
+        time_zone=time_zone,
         dry_run=dry_run,
         max_bytes=settings.import_max_bytes,
         now=utc_now(),

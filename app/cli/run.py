@@ -17,6 +17,8 @@ from app.cli import (
     history,
     notify,
     output,
+    progress_history,
+    reports,
     roadmaps,
     sandboxes,
     service,
@@ -54,6 +56,8 @@ roadmaps.register(app)
 targets.register(app)
 syncing.register(app)
 history.register(app)
+progress_history.register(app)
+reports.register(app)
 sandboxes.register(app)
 deliveries.register(app)
 service.register(app)

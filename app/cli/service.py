@@ -68,14 +68,17 @@ def serve(
 
         from app.main import create_app
 
+        service = create_app(replace(ctx, reach=reach(settings, address)), settings)
+
         class Server(uvicorn.Server):
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                service.state.events.end()  # they have no end of their own
                 await super().shutdown(sockets)
                 leave_soon()
 
         start_logs(settings, database)
         config = uvicorn.Config(
-            create_app(replace(ctx, reach=reach(settings, address)), settings),
+            service,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -54,7 +54,9 @@ class Observed:
     `description` is raw (may hold \\r\\n), "" for none. `milestone` and `parent` are `Ref.id`s or None; a parent
     outside the target is "owner/repo#12" or the like. `type` is the name of an organisation's issue type. `blocked_by`
     are the `Ref.id`s that it waits for (outside the target "owner/repo#12"), read only where the place asks for it.
-    `reason` says why it is closed where the tracker tells. Pull and merge requests are never observed.
+    `reason` says why it is closed where the tracker tells. `assignees` are login names. `estimate` is GitLab's weight,
+    None where there is none, or the answer at hand doesn't hold it (GraphQL's). Pull and merge requests are never
+    observed.
     """
 
     ref: Ref
@@ -71,6 +73,9 @@ class Observed:
     blocked_by: tuple[str, ...] = ()
     updated_at: datetime | None = None
     closed_at: datetime | None = None
+    created_at: datetime | None = None
+    assignees: tuple[str, ...] = ()
+    estimate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +349,19 @@ class ChangeGuard(MilepostError):
     status = 409
 
 
-def guard(plan: Plan, managed: int, max_percent: float = 30.0) -> None:
+GUARD_PERCENT = 30.0
+"""How much of what is managed a plan may change without being told so."""
+GUARD_FROM = 10
+"""Fewer managed objects than these are not guarded."""
+
+
+def guard(plan: Plan, managed: int, max_percent: float = GUARD_PERCENT) -> None:
     """Refuse a plan that updates or closes more than `max_percent` of ten or more managed objects.
 
     Raises ChangeGuard, with the numbers and the option that allows it. Creates don't count: they overwrite nothing.
     """
     touching = sum(1 for c in plan.changes if c.action in ("update", "close", "reopen"))
-    if managed >= 10 and touching * 100 > max_percent * managed:
+    if managed >= GUARD_FROM and touching * 100 > max_percent * managed:
         share = touching * 100 / managed
         raise ChangeGuard(
             f"this plan changes {touching} of {managed} managed objects ({share:.0f} %), more than {max_percent:g} %",

@@ -190,6 +190,12 @@ def listed(
     return session.exec(query.order_by(col(DeliveryRow.id).desc()).limit(limit)).all()
 
 
+def count(session: Session, target_id: str, state: State) -> int:
+    """How many deliveries of a target are in this state."""
+    query = select(func.count()).where(DeliveryRow.target_id == target_id, DeliveryRow.state == state)
+    return session.exec(query).one()
+
+
 def counts(session: Session) -> dict[tuple[str, str], int]:
     """How many deliveries are kept, by (target id, state)."""
     query = select(DeliveryRow.target_id, DeliveryRow.state, func.count()).group_by(

@@ -68,6 +68,9 @@ def _observed(row: Any) -> Observed:
         blocked_by=tuple(row.blocked_by),
         updated_at=row.updated_at,
         closed_at=row.closed_at,
+        created_at=row.created_at,
+        assignees=tuple(row.assignees),
+        estimate=row.estimate,
     )
 
 
@@ -143,6 +146,9 @@ def _values(target_id: str, item: Observed) -> dict[str, Any]:
         "blocked_by": list(item.blocked_by),
         "updated_at": item.updated_at,
         "closed_at": item.closed_at,
+        "created_at": item.created_at,
+        "assignees": list(item.assignees),
+        "estimate": item.estimate,
     }
 
 

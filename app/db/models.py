@@ -70,6 +70,7 @@ class ProgrammeRow(SQLModel, table=True):
     start: date
     created_at: datetime = Field(sa_column=_time(null=False))
     updated_at: datetime = Field(sa_column=_time(null=False))
+    time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})
 
 
 class VersionRow(SQLModel, table=True):
@@ -112,6 +113,8 @@ class NodeRow(SQLModel, table=True):
     window_text: str | None = None
     window_start: date | None = None
     window_end: date | None = None
+    baseline_start: date | None = None
+    baseline_end: date | None = None
     declared_percent: float | None = None
     completed: bool = False
     completed_on: date | None = None
@@ -219,7 +222,34 @@ class MirrorRow(SQLModel, table=True):
     blocked_by: list[str] = Field(default_factory=list, sa_column=_json())
     updated_at: datetime | None = Field(default=None, sa_column=_time())
     closed_at: datetime | None = Field(default=None, sa_column=_time())
+    created_at: datetime | None = Field(default=None, sa_column=_time())
+    assignees: list[str] = Field(default_factory=list, sa_column=_json())
+    estimate: int | None = None
     copied: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+
+
+class HistoryRow(SQLModel, table=True):
+    """How a node, or a whole programme (one of the two ids is set), stood at the end of a day of the programme's zone.
+
+    Only days on which something changed have a row. `rebuilt`: worked out later, from the trackers' own dates.
+    """
+
+    __tablename__ = "history"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "day"),
+        UniqueConstraint("node_id", "day"),
+    )
+    id: int | None = Field(default=None, sa_column=_id())
+    programme_id: int | None = Field(default=None, sa_column=_to("programme", null=True, index=False))
+    node_id: int | None = Field(default=None, sa_column=_to("node", null=True, index=False))
+    day: date
+    done: int
+    total: int
+    excluded: int
+    percent: float | None = None
+    source: str
+    declared: float | None = None
+    rebuilt: bool = False
 
 
 class PlanRow(SQLModel, table=True):

@@ -163,7 +163,11 @@ def save(session: Session, row: ProgrammeRow, programme: Programme, found: Mappi
             if value["key"] in found and _differs(living[ids[value["key"]]], value)
         ]
         _update(session, changed)
-        new = [value for value in values if value["key"] not in found]
+        new = [
+            value | {"baseline_start": value["window_start"], "baseline_end": value["window_end"]}
+            for value in values
+            if value["key"] not in found
+        ]
         if new:
             made = session.execute(insert(NodeRow).returning(col(NodeRow.id), col(NodeRow.key)), new)
             ids |= {key: number for number, key in made if number is not None}
@@ -219,6 +223,14 @@ def _values(node: Node, programme_id: int, parent_id: int | None, position: int)
     }
 
 
+def baselines(session: Session, programme_id: int) -> dict[int, Window]:
+    """The windows that milestones had when they were first imported, by node id; those removed since are among them."""
+    query = select(col(NodeRow.id), col(NodeRow.baseline_start), col(NodeRow.baseline_end)).where(
+        NodeRow.programme_id == programme_id, NodeRow.kind == "milestone", col(NodeRow.baseline_end).is_not(None)
+    )
+    return {number: Window("", start, end) for number, start, end in session.exec(query) if number is not None}
+
+
 def last_version(session: Session, row: ProgrammeRow) -> VersionRow | None:
     return session.exec(
         select(VersionRow).where(VersionRow.programme_id == row.id).order_by(col(VersionRow.number).desc())
@@ -257,6 +269,11 @@ def listed(session: Session, limit: int, after: str | None = None) -> Sequence[P
     if after is not None:
         query = query.where(col(ProgrammeRow.slug) > after)
     return session.exec(query).all()
+
+
+def every(session: Session) -> Sequence[ProgrammeRow]:
+    """All programmes, by slug."""
+    return session.exec(select(ProgrammeRow).order_by(ProgrammeRow.slug)).all()
 
 
 def remove(session: Session, row: ProgrammeRow) -> None:

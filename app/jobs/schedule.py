@@ -49,11 +49,12 @@ class Schedule:
         keep: timedelta = timedelta(days=400),
         rhythm: Rhythm = USUAL,
         replay: timedelta = timedelta(hours=1),
+        days: Callable[[], object] = lambda: None,
     ) -> None:
         """Tells the queue how its jobs are done; nothing is enqueued before `start`.
 
         `resume` goes on with interrupted runs. `keep`: how long the audit is kept. `replay`: how often missed
-        deliveries are looked for.
+        deliveries are looked for. `days` is called each minute: it sees to the ends of days.
         """
         self._ctx = ctx
         self._queue = queue
@@ -77,16 +78,18 @@ class Schedule:
         queue.handle("resume", lambda _: resume())
         queue.handle("replay", lambda target_id: inbox.replay(ctx, target_id))
         queue.handle("notify", lambda _: notify.send_due(ctx))
+        queue.handle("days", lambda _: days())
         queue.handle("prune", lambda _: self._prune())
 
     def start(self) -> None:
-        """Begin to tick, at once. What comes daily, as snapshots for history will, is added here."""
+        """Begin to tick, at once."""
         now = datetime.now(UTC)
         self._scheduler.add_job(self.tick, "interval", seconds=TICK, id="tick", next_run_time=now)
         self._scheduler.add_job(self.prune, "interval", hours=1, id="prune", next_run_time=now)
         self._scheduler.add_job(
             self.replay, "interval", seconds=self._replay_every.total_seconds(), id="replay", next_run_time=now
         )
+        self._scheduler.add_job(self.minute, "interval", minutes=1, id="days", next_run_time=now)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -180,6 +183,13 @@ class Schedule:
             self._replayed = True
         except MilepostError as error:
             log.warning("missed deliveries are not looked for: %s", error.message)
+
+    def minute(self) -> None:
+        """Have the ends of days seen to."""
+        try:
+            self._queue.enqueue("days")
+        except MilepostError as error:
+            log.warning("the day's end waits: %s", error.message)
 
     def prune(self) -> None:
         """Have forgotten what is older than it is kept for."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from app.core.errors import MilepostError
 from app.db.engine import Database
+from app.jobs.days import Days
 from app.jobs.queue import LocalQueue, Queue
 from app.jobs.runs import Runs
 from app.jobs.schedule import Schedule
@@ -49,6 +50,7 @@ class Jobs:
             keep=timedelta(days=settings.audit_days),
             rhythm=Rhythm(settings.interval_quickest, settings.interval_slowest),
             replay=timedelta(seconds=settings.replay_interval),
+            days=Days(ctx, timedelta(days=settings.history_days)).tick,
         )
 
     def start(self, *, ticking: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -86,8 +87,12 @@ def difference(
         recreate=recreate,
         degraded=degraded,
     )
-    still_open = {item.ref.identity for item in found if item.fields["state"] == "open"}
-    return plan, sum(1 for link in links if link.ref and (not link.archived or link.ref.identity in still_open))
+    return plan, managed(links, {item.ref.identity for item in found if item.fields["state"] == "open"})
+
+
+def managed(links: Iterable[Link], still_open: Collection[tuple[str, str]]) -> int:
+    """How many objects the change guard counts: those of living nodes, and of removed ones that are open."""
+    return sum(1 for link in links if link.ref and (not link.archived or link.ref.identity in still_open))
 
 
 def _current(

@@ -14,7 +14,7 @@ from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, Plan, fingerprint, guard
 from app.db import deliveries, journal, mirror, targets, usage
 from app.db.models import PlanRow, TargetRow
-from app.sync import compute, lease, settle
+from app.sync import compute, history, lease, settle
 from app.sync.context import Context, new_id
 from app.sync.lease import Lease
 from app.sync.run import Outcome, Runner, Stop, urgent_first
@@ -188,6 +188,7 @@ def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = Fa
     with ctx.db.read() as session:
         target = targets.by_id(session, target_id)
         unanswered, asked_at = deliveries.unanswered(session, target_id), target.asked_at
+    first = target.mirrored_at is None
     if target.hold_until is not None and target.hold_until > began:
         left = (target.hold_until - began).total_seconds()
         until = f"{target.hold_until:%Y-%m-%d %H:%M:%S} UTC"
@@ -211,6 +212,8 @@ def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = Fa
         else:
             _bad(session, target, observation.problem, unanswered, ctx.now(), patience=observation.retry_after)
         session.add(target)
+    if not writing and (changed or (first and whole)):
+        history.record(ctx.db, target.programme_id, ctx.now(), rebuild=first and whole)
     return Seen(observation, changed)
 
 
@@ -289,6 +292,8 @@ def apply_plan(
         run_id = runner.begin(planned.id, urgent_first(steps), max_percent=max_percent, recreate=recreate)
         on_run(run_id)
         state, outcomes = runner.carry_out(urgent_first(steps))
+        adopted = any(outcome.action == "adopt" for outcome in outcomes)
+        history.record(ctx.db, target.programme_id, ctx.now(), rebuild=adopted)
         return Applied(run_id, state, tuple(outcomes), connector.requests)
 
 

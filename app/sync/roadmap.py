@@ -15,6 +15,7 @@ from app.core.versions import Changes
 from app.db import trees
 from app.db.engine import Database
 from app.db.models import ProgrammeRow
+from app.sync import history, zones
 from mappings import roadmap
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -70,16 +71,19 @@ def import_roadmap(
     *,
     start: date | None,
     title: str | None = None,
+    time_zone: str | None = None,
     dry_run: bool = False,
     max_bytes: int = roadmap.MAX_BYTES,
     now: datetime,
 ) -> Imported:
     """Read a roadmap into the tree. All or nothing: a refused document, or a dry run, stores nothing.
 
-    `start` is the first day of week 0; a later version may leave it out. Raises RoadmapRefused, BadSlug, StartNeeded.
+    `start` is the first day of week 0; a later version may leave it out. `time_zone` (an IANA name; UTC at first) says
+    where its days end. Raises RoadmapRefused, BadSlug, StartNeeded, BadTimeZone.
     """
     if not SLUG.fullmatch(slug):
         raise BadSlug(f"{slug!r} can't name a programme", "use a–z, 0–9 and inner hyphens, 64 characters at most")
+    zone = zones.zone_named(time_zone) if time_zone is not None else None
     with db.read() as session:
         stored = trees.find(session, slug)
     start = start or (stored.start if stored else None)
@@ -110,6 +114,9 @@ def import_roadmap(
                 trees.add_version(session, row, source, sha256, start, changes, now)
             else:
                 version -= 1
+        if row is not None and not dry_run:
+            row.time_zone = zone or row.time_zone
+            history.record_in(session, row, now)
     kinds = [node.kind for node in fresh]
     return Imported(
         programme=slug,

@@ -3,149 +3,140 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, TypedDict
+from typing import TypedDict
 
-from pydantic import BaseModel, PlainSerializer
 from sqlmodel import Session
 
 from app.core import progress
-from app.core.plan import Ref
+from app.core.defects import Defect, Owned, Severities, overdue, tallies
+from app.core.outlook import Outlook
+from app.core.plan import Observed, Ref
 from app.core.progress import Count, Health, Progress, Source, State, Unit
 from app.core.tree import Milestone, Task, Window
 from app.db import mirror, targets, trees
-from app.db.models import TargetRow
+from app.db.models import ProgrammeRow, TargetRow
 from app.db.trees import Tree
-from app.sync import translate
+from app.sync import outlooks, quality, translate, zones
 from app.sync.context import Context
-from mappings import roadmap
+from app.sync.documents import (
+    ForecastStatus,
+    Issues,
+    MilestoneStatus,
+    OverdueIssue,
+    ProgrammeStatus,
+    Scope,
+    SeverityStatus,
+    StepStatus,
+    TaskStatus,
+    WindowStatus,
+)
+from app.sync.outlooks import Outlooks
+from app.sync.translate import Measured
+from mappings import profile, roadmap
 
 STALE_AFTER = 3
 """A figure is stale when the last good read is older than this many refresh intervals."""
 
-Utc = Annotated[datetime, PlainSerializer(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"), return_type=str)]
-
-
-class StepStatus(BaseModel):
-    """`state` tells an excluded step from an open one; `done` is true only for done."""
-
-    key: str
-    kind: Literal["step"] = "step"
-    title: str
-    done: bool
-    state: State
-    url: str | None
-
-
-class Figures(BaseModel):
-    """What every figure comes with. `percent` is truncated to one decimal; null for unknown."""
-
-    percent: float | None
-    done: int
-    total: int
-    excluded: int
-    source: Source
-
-
-class TaskStatus(Figures):
-    key: str
-    kind: Literal["task"] = "task"
-    title: str
-    declared_percent: float | None
-    state: Literal["open", "closed"]
-    note: str | None
-    url: str | None
-    as_of: Utc
-    steps: list[StepStatus]
-
-
-class WindowStatus(BaseModel):
-    start: date | None
-    end: date | None
-    text: str
-
-
-class Issues(BaseModel):
-    """Tracker issues: Milepost's own that are open and closed, and how many units people added."""
-
-    open: int
-    closed: int
-    added: int
-
-
-class MilestoneStatus(Figures):
-    key: str
-    kind: Literal["milestone"] = "milestone"
-    title: str
-    declared_percent: float | None
-    state: Literal["open", "closed"]
-    health: Health
-    note: str | None
-    window: WindowStatus | None
-    expected_percent: float | None
-    depends_on: list[str]
-    prerequisites: list[str]
-    blocked_by: list[str]
-    target: str | None
-    url: str | None
-    as_of: Utc
-    stale: bool
-    stale_reason: str | None
-    issues: Issues
-    tasks: list[TaskStatus]
-
-
-class ProgrammeStatus(Figures):
-    """`as_of` is the oldest good read that the figures rest on; times are UTC."""
-
-    programme: str
-    title: str
-    as_of: Utc
-    start: date
-    health: Health
-    stale: bool
-    milestones: list[MilestoneStatus]
-
 
 @dataclass(slots=True)
-class _Reading:
-    """What all targets of a programme hold, together, and which of them each milestone goes to."""
+class Reading:
+    """What all targets of a programme hold, together, and which of them each milestone goes to.
+
+    `by` and `tasks` as in `translate.Measured`: which issue each unit, and each task's state, comes from.
+    """
 
     units: list[Unit] = field(default_factory=list)
+    by: list[Observed | None] = field(default_factory=list)
     epics: dict[str, State] = field(default_factory=dict)
+    tasks: dict[str, Observed] = field(default_factory=dict)
     refs: dict[str, Ref] = field(default_factory=dict)
     closed: dict[str, bool] = field(default_factory=dict)
     issues: dict[str, Counter[str]] = field(default_factory=dict)
     finished: dict[str, date] = field(default_factory=dict)
     targets: dict[str, TargetRow] = field(default_factory=dict)
+    severities: Severities = field(default_factory=Severities)
+    defects: list[Defect] = field(default_factory=list)
+    owned: list[Owned] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def _read(session: Session, tree: Tree) -> _Reading:
-    reading = _Reading()
+def measured(session: Session, tree: Tree, zone: str = "UTC") -> Reading:
+    """What the programme's trackers were last seen to hold, in the tree's words. `zone`: where its days are."""
+    reading = Reading()
     chosen = targets.selection(session, tree.id)
     keys = {number: key for key, number in tree.ids.items()}
     for target in targets.all_of(session, tree.id):
-        links = mirror.links(session, target.id, tree)
-        measured = translate.measure(mirror.observed(session, target.id), links, tree)
-        reading.units += measured.units
-        reading.epics |= measured.epics
-        reading.refs |= measured.refs
-        reading.closed |= measured.closed
-        reading.issues |= measured.issues
-        reading.finished |= {k: item.closed_at.date() for k, item in measured.finished.items() if item.closed_at}
+        links, observed = mirror.links(session, target.id, tree), mirror.observed(session, target.id)
+        found = translate.measure(observed, links, tree)
+        _judged_by_profile(reading, target, found, quality.homed(observed, links, tree), zone)
+        reading.by += found.by
+        reading.tasks |= found.tasks
+        reading.epics |= found.epics
+        reading.refs |= found.refs
+        reading.closed |= found.closed
+        reading.issues |= found.issues
+        reading.finished |= {k: item.closed_at.date() for k, item in found.finished.items() if item.closed_at}
         reading.targets |= {keys[node]: target for node in chosen[target.id]}
     return reading
 
 
+def _judged_by_profile(
+    reading: Reading, target: TargetRow, found: Measured, items: Sequence[tuple[Observed, str]], zone: str
+) -> None:
+    """Weigh a target's units, and tell its defects, as its profile says; a profile that is gone says nothing."""
+    reading.owned += quality.owned(items)
+    try:
+        options = profile.load(target.profile)
+    except profile.BadProfile as error:
+        reading.warnings.append(f"units of {target.name} weigh one each, and its defects are not told: {error.message}")
+        reading.units += found.units
+        return
+    if options.progress.weight == "count":
+        reading.units += found.units
+    else:
+        weigh = options.progress.weigh
+        reading.units += [
+            replace(unit, weight=weigh(by.labels, by.estimate)) if by else unit
+            for unit, by in zip(found.units, found.by, strict=True)
+        ]
+    severities = options.defects.severities()
+    if severities.labels:
+        reading.severities = severities
+        reading.defects += quality.defects(items, severities, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A programme's status now, and what it was made from. `today` is a day of the programme's time zone."""
+
+    document: ProgrammeStatus
+    tree: Tree
+    reading: Reading
+    outlooks: Outlooks
+    now: datetime
+    today: date
+
+
 def status(ctx: Context, slug: str) -> ProgrammeStatus:
     """The whole programme's status now. Raises ProgrammeUnknown."""
+    return standing(ctx, slug).document
+
+
+def standing(ctx: Context, slug: str) -> Standing:
+    """The same, with what it was made from. Raises ProgrammeUnknown."""
     with ctx.db.read() as session:
         row = trees.get(session, slug)
         tree = trees.load(session, slug)
-        reading = _read(session, tree)
-    return _View(tree, reading, row.updated_at, ctx.now()).programme()
+        reading = measured(session, tree, row.time_zone)
+        counted = progress.rollup(tree.programme, reading.units, reading.epics)
+        now = ctx.now()
+        today = zones.day_of(now, row.time_zone)
+        found = outlooks.outlooks(session, tree, counted, reading.defects, today)
+    document = _View(tree, reading, counted, found, row, now).programme()
+    return Standing(document, tree, reading, found, now, today)
 
 
 def figures(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:
@@ -155,7 +146,7 @@ def figures(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:
     """
     with ctx.db.read() as session:
         tree = trees.load(session, slug)
-        reading = _read(session, tree)
+        reading = measured(session, tree)
     counts = progress.rollup(tree.programme, reading.units, reading.epics).counts
     found: dict[str, roadmap.Figure] = {}
     for milestone in tree.programme.milestones:
@@ -180,39 +171,50 @@ def _wholly_measured(milestone: Milestone, counts: Mapping[str, Count]) -> bool:
 @dataclass(slots=True)
 class _View:
     tree: Tree
-    reading: _Reading
-    imported_at: datetime
+    reading: Reading
+    progress: Progress
+    outlooks: Outlooks
+    row: ProgrammeRow
     now: datetime
-    progress: Progress = field(init=False)
-    complete: set[str] = field(init=False)
+    tallies: Mapping[str | None, list[SeverityStatus]] = field(init=False)
+
+    @property
+    def today(self) -> date:
+        return zones.day_of(self.now, self.row.time_zone)
 
     def programme(self) -> ProgrammeStatus:
         tree = self.tree.programme
-        self.progress = progress.rollup(tree, self.reading.units, self.reading.epics)
-        self.complete = {key for key, count in self.progress.counts.items() if count.percent == 100}
+        self.tallies = self._tallies()
         milestones = [self.milestone(milestone) for milestone in tree.milestones]
-        windows = [milestone.window for milestone in tree.milestones]
-        today = self.now.date()
-        whole = self.progress.programme
-        health = progress.programme_health(whole, zip((m.health for m in milestones), windows, strict=True), today)
+        found = self.outlooks.waiting
+        circles = [f"{' waits for '.join([*keys, keys[0]])}: a circle" for keys in found.circles]
         return ProgrammeStatus(
             programme=self.tree.slug,
             title=tree.title,
-            as_of=min((m.as_of for m in milestones), default=self.imported_at),
+            as_of=min((m.as_of for m in milestones), default=self.row.updated_at),
             start=tree.start,
-            health=health,
+            time_zone=self.row.time_zone,
             stale=any(m.stale for m in milestones),
+            critical_path=[stage.key for stage in found.path],
+            warnings=[*self.reading.warnings, *map(str, found.too_early), *circles],
+            overdue=[
+                OverdueIssue(milestone=o.milestone, title=o.title, url=o.url, due=o.due, owners=list(o.owners))
+                for o in overdue(self.reading.owned, self.today)
+                if o.due
+            ],
             milestones=milestones,
-            **_figures(whole),
+            defects=self.tallies.get(None, []),
+            **figures_of(self.progress.programme),
+            **_outlook(self.outlooks.programme),
         )
 
     def milestone(self, milestone: Milestone) -> MilestoneStatus:
         key = milestone.key
         count = self.progress.counts[key]
         target = self.reading.targets.get(key)
-        as_of = (target.last_refresh if target else None) or self.imported_at
+        as_of = (target.last_refresh if target else None) or self.row.updated_at
         stale, why = self._stale(target)
-        today = self.now.date()
+        found = self.outlooks.milestones[key]
         closed = self.reading.closed.get(key, milestone.completed)
         own = self.reading.issues.get(key, Counter())
         ref = self.reading.refs.get(key)
@@ -221,13 +223,12 @@ class _View:
             title=milestone.title,
             declared_percent=milestone.declared_percent,
             state="closed" if closed else "open",
-            health=progress.health(count, milestone.window, today),
             note=count.note or None,
             window=_window(milestone.window),
-            expected_percent=progress.expected_percent(milestone.window, today),
+            expected_percent=found.expected,
             depends_on=list(milestone.depends_on),
             prerequisites=list(milestone.prerequisites),
-            blocked_by=[other for other in milestone.depends_on if self._blocks(other)],
+            blocked_by=list(self.outlooks.waiting.nodes[key].blocked_by),
             target=target.name if target else None,
             url=ref.url if ref else None,
             as_of=as_of,
@@ -235,11 +236,23 @@ class _View:
             stale_reason=why,
             issues=Issues(open=own["open"], closed=own["closed"], added=self.progress.added[key]),
             tasks=[self.task(task, as_of) for task in milestone.tasks],
-            **_figures(count),
+            defects=self.tallies.get(key, []),
+            **figures_of(count),
+            **_outlook(found),
         )
 
-    def _blocks(self, key: str) -> bool:
-        return key in self.tree.ids and key not in self.complete
+    def _tallies(self) -> dict[str | None, list[SeverityStatus]]:
+        """By milestone; under None those of all together."""
+        found: dict[str | None, list[SeverityStatus]] = {}
+        whole: dict[int, SeverityStatus] = {}
+        for one in tallies(self.reading.defects, self.today, self.reading.severities):
+            figures = {"severity": one.severity, "open": one.open, "closed": one.closed, "overdue": one.overdue}
+            found.setdefault(one.milestone, []).append(SeverityStatus(**figures))
+            sum_ = whole.setdefault(one.severity, SeverityStatus(severity=one.severity, open=0, closed=0, overdue=0))
+            sum_.open += one.open
+            sum_.closed += one.closed
+            sum_.overdue += one.overdue
+        return found | {None: [whole[severity] for severity in sorted(whole)]}
 
     def _stale(self, target: TargetRow | None) -> tuple[bool, str | None]:
         if target is None:
@@ -256,6 +269,7 @@ class _View:
         epic = self.reading.epics.get(task.key)
         ref = self.reading.refs.get(task.key)
         closed = epic in ("done", "excluded") if epic else task.completed
+        issue = self.reading.tasks.get(task.key)
         return TaskStatus(
             key=task.key,
             title=task.title,
@@ -263,9 +277,12 @@ class _View:
             state="closed" if closed else "open",
             note=count.note or None,
             url=ref.url if ref else None,
+            owners=list(issue.assignees) if issue else [],
+            due=issue.due if issue else None,
+            blocked_by=list(self.outlooks.waiting.nodes[task.key].blocked_by),
             as_of=as_of,
             steps=[self._step(step.key, step.title) for step in task.steps],
-            **_figures(count),
+            **figures_of(count),
         )
 
     def _step(self, key: str, title: str) -> StepStatus:
@@ -282,13 +299,38 @@ class _FigureFields(TypedDict):
     source: Source
 
 
-def _figures(count: Count) -> _FigureFields:
+def figures_of(count: Count) -> _FigureFields:
     return {
         "percent": count.percent,
         "done": count.done,
         "total": count.total,
         "excluded": count.excluded,
         "source": count.source,
+    }
+
+
+class _OutlookFields(TypedDict):
+    health: Health
+    why: str
+    difference: float | None
+    baseline_end: date | None
+    slip_days: int | None
+    scope: Scope
+    pace: float | None
+    forecast: ForecastStatus
+
+
+def _outlook(found: Outlook) -> _OutlookFields:
+    future = found.forecast
+    return {
+        "health": found.health,
+        "why": found.why,
+        "difference": found.difference,
+        "baseline_end": found.baseline_end,
+        "slip_days": found.window_slip,
+        "scope": Scope(since=found.since, added=found.scope_added, removed=found.scope_removed),
+        "pace": future.pace,
+        "forecast": ForecastStatus(end_50=future.end_50, end_85=future.end_85, reason=future.reason or None),
     }
 
 

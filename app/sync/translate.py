@@ -150,10 +150,15 @@ def homes(programme: Programme) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Measured:
-    """What a target's objects count as, and where they are. Keys are node keys."""
+    """What a target's objects count as, and where they are. Keys are node keys.
+
+    `by` has an entry for each of `units`, in their order: the issue that it was measured by, None for a tick.
+    """
 
     units: list[Unit] = field(default_factory=list)
+    by: list[Observed | None] = field(default_factory=list)
     epics: dict[str, State] = field(default_factory=dict)
+    tasks: dict[str, Observed] = field(default_factory=dict)  # task -> the issue that `epics` tells the state of
     refs: dict[str, Ref] = field(default_factory=dict)
     closed: dict[str, bool] = field(default_factory=dict)  # milestone -> closed in the tracker
     issues: dict[str, Counter[str]] = field(default_factory=dict)  # milestone -> open, closed: Milepost's own issues
@@ -214,14 +219,17 @@ def _own(
     _finish(result, milestone, item)
     if link.kind == "step":
         result.units.append(Unit(link.key.rpartition(".")[0], state, link.key))
+        result.by.append(item)
         return
     result.epics[link.key] = state
+    result.tasks[link.key] = item
     ticks = body.ticks(item.description, slug, link.section, {f"#{i.ref.number}": i.title for i in turned.values()})
     for node, ticked in ticks.items():
         if node in keys:  # else the roadmap has dropped the step since
             made = turned.get(node)
             done: State = "done" if ticked else "open"
             result.units.append(Unit(link.key, state_of(made) if made else done, keys[node]))
+            result.by.append(made)
     for node, made in turned.items():
         result.refs[keys[node]] = made.ref
         _finish(result, milestone, made)
@@ -237,10 +245,12 @@ def _added(
     if parent is not None:
         if parent.kind == "task" and not parent.archived:
             result.units.append(Unit(parent.key, state_of(item)))
+            result.by.append(item)
         return
     milestone = milestones.get(("milestone", item.milestone)) if item.milestone else None
     if milestone is not None:
         result.units.append(Unit(milestone, state_of(item)))
+        result.by.append(item)
         _finish(result, milestone, item)
 
 

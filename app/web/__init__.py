@@ -1,9 +1,12 @@
-"""Pages for people, made on the server: `pages.py` their routes, `reference.py` what /docs shows, `templates/` (Jinja2)
-and `static/` their looks. No script, and nothing from elsewhere: the Content-Security-Policy forbids both.
+"""Pages for people, made on the server: `base.py` what each stands on, `pages.py` logging in and the reference,
+`programmes.py`, `targets.py` and `runs.py` the dashboard, `templates/` (Jinja2) and `static/` their looks. They work
+without scripts; `static/live.js` only loads them again when something has changed. Nothing comes from elsewhere: the
+Content-Security-Policy forbids it.
 
-May import `app.access`, and what it stands on.
+May import `app.access` and `app.sync`, and what they stand on.
 """
 
+from app.web.base import Doors
 from app.web.pages import install
 
-__all__ = ["install"]
+__all__ = ["Doors", "install"]

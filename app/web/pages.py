@@ -1,55 +1,33 @@
-"""`/`, `/login`, `/logout` and `/docs`."""
+"""`/login`, `/logout` and `/docs`; and all pages put into the service."""
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import parse_qs
+from functools import cache
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
-from app.access import Gate, TooManyFailures, Unauthenticated, Who
-from app.access.sessions import COOKIE, CSRF_FIELD, CsrfMissing, csrf_is
-from app.web import reference
-
-HERE: Final = Path(__file__).parent
-pages = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from app.access import Gate, TooManyFailures, Unauthenticated
+from app.access.sessions import COOKIE
+from app.charts import render as drawing
+from app.web import programmes, reference, runs, targets
+from app.web.base import HERE, Doors, Form, render
 
 
-def install(app: FastAPI, gate: Gate) -> None:
+def install(app: FastAPI, gate: Gate, doors: Doors) -> None:
     """Add the pages to the service. Whoever asks for one has passed `app.api.access.Guard`."""
-    app.include_router(_routes(app, gate), include_in_schema=False)
+    for router in (_routes(app, gate), programmes.routes(doors), targets.routes(doors), runs.routes(doors)):
+        app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
 
-def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. `who` is None on those that everybody may see."""
-    who: Who | None = getattr(request.state, "who", None)
-    return HTMLResponse(pages.get_template(template).render(who=who, **values), status)
-
-
-async def form(request: Request) -> dict[str, str]:
-    """A form of ours: the last value of each field. Raises CsrfMissing where it isn't one of the session's pages."""
-    sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    fields = {name: values[-1] for name, values in sent.items()}
-    who: Who | None = getattr(request.state, "who", None)
-    if who is not None and who.via == "session" and not csrf_is(who, fields.get(CSRF_FIELD, "")):
-        raise CsrfMissing()
-    return fields
-
-
-Form = Annotated[dict[str, str], Depends(form)]
+@cache
+def _packed() -> bytes:
+    return gzip.compress(drawing.script().encode(), mtime=0)
 
 
 def local(path: str) -> str:
@@ -61,15 +39,18 @@ def local(path: str) -> str:
 def _routes(app: FastAPI, gate: Gate) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/")
-    async def home(request: Request) -> HTMLResponse:
-        """Who is logged in."""
-        return render(request, "home.html")
-
     @router.get("/docs")
     def docs(request: Request) -> HTMLResponse:
         """The API's description, for people."""
         return render(request, "docs.html", api=reference.of(app.openapi()))
+
+    @router.get("/charts.js")
+    def charts(request: Request) -> Response:
+        """The script that draws charts: large, so asked for only when the reader wants one, and then kept for a day."""
+        headers = {"Cache-Control": "private, max-age=86400", "Vary": "Accept-Encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(drawing.script(), media_type="text/javascript", headers=headers)
+        return Response(_packed(), media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
 
     @router.get("/login")
     def ask(request: Request) -> HTMLResponse:

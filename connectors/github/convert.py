@@ -28,11 +28,12 @@ STATES: Final[Mapping[Value, Json]] = {
     "not_planned": {"state": "closed", "state_reason": "not_planned"},
 }
 ISSUE_SELECTION: Final = """
-id number url title body state stateReason(enableDuplicate: true) updatedAt closedAt
+id number url title body state stateReason(enableDuplicate: true) updatedAt closedAt createdAt
 milestone { number }
 parent { number repository { nameWithOwner } }
 repository { nameWithOwner }
 labels(first: 100) { nodes { name } }
+assignees(first: 20) { nodes { login } }
 """
 TYPE_SELECTION: Final = "issueType { name }"  # not on every GitHub Enterprise Server
 
@@ -70,11 +71,12 @@ def milestone(json: Json) -> Observed:
         due=due_date(json.get("due_on")),
         updated_at=when(json.get("updated_at")),
         closed_at=when(json.get("closed_at")),
+        created_at=when(json.get("created_at")),
     )
 
 
 def graphql_milestone(json: Json) -> Observed:
-    """A milestone out of GraphQL: id number url title description state dueOn updatedAt closedAt."""
+    """A milestone out of GraphQL: id number url title description state dueOn updatedAt closedAt createdAt."""
     number = int(json["number"])
     return Observed(
         ref=Ref("milestone", str(number), number, json["id"], json["url"]),
@@ -84,6 +86,7 @@ def graphql_milestone(json: Json) -> Observed:
         due=due_date(json.get("dueOn")),
         updated_at=when(json.get("updatedAt")),
         closed_at=when(json.get("closedAt")),
+        created_at=when(json.get("createdAt")),
     )
 
 
@@ -118,6 +121,8 @@ def issue(json: Json) -> Observed:
         type=(json.get("type") or {}).get("name"),
         updated_at=when(json.get("updated_at")),
         closed_at=when(json.get("closed_at")),
+        created_at=when(json.get("created_at")),
+        assignees=tuple(person["login"] for person in json.get("assignees") or ()),
     )
 
 
@@ -173,6 +178,8 @@ def graphql_issue(json: Json) -> Observed:
         type=(json.get("issueType") or {}).get("name"),
         updated_at=when(json.get("updatedAt")),
         closed_at=when(json.get("closedAt")),
+        created_at=when(json.get("createdAt")),
+        assignees=tuple(person["login"] for person in (json.get("assignees") or {}).get("nodes") or ()),
     )
 
 

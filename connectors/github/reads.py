@@ -24,7 +24,7 @@ query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Issue {{
 MILESTONES: Final = f"""
 query($owner: String!, $name: String!, $after: String) {{ repository(owner: $owner, name: $name) {{
   milestones(first: {PAGE}, after: $after, orderBy: {{field: NUMBER, direction: ASC}}) {{
-    nodes {{ id number url title description state dueOn updatedAt closedAt }}
+    nodes {{ id number url title description state dueOn updatedAt closedAt createdAt }}
     totalCount pageInfo {{ hasNextPage endCursor }}
   }}
 }} }}

@@ -38,6 +38,7 @@ def milestone(row: object) -> Observed:
         start=day(with_id.get("start_date")),
         due=day(with_id.get("due_date")),
         updated_at=moment(with_id.get("updated_at")),
+        created_at=moment(with_id.get("created_at")),
     )
 
 
@@ -90,6 +91,9 @@ def issue(row: object, home: Home | None = None) -> Observed:
         due=day(r.get("due_date")),
         updated_at=moment(r.get("updated_at")),
         closed_at=moment(r.get("closed_at")) if closed else None,
+        created_at=moment(r.get("created_at")),
+        assignees=_people(r.get("assignees")),
+        estimate=_int(r, "weight") if r.get("weight") is not None else None,
     )
 
 
@@ -120,6 +124,7 @@ def work_item(row: object) -> Observed:
     kind = r.get("workItemType")
     inside, parent, labels = widgets.get("milestone"), widgets.get("parent"), widgets.get("labels")
     nodes = labels.get("nodes") if isinstance(labels, dict) else None
+    people = widgets.get("assignees")
     shape = SHAPES.get(str(kind.get("name")).lower() if isinstance(kind, dict) else "", "child" if parent else "issue")
     try:
         iid = int(r["iid"])
@@ -138,6 +143,8 @@ def work_item(row: object) -> Observed:
         due=day(widgets.get("dueDate")),
         updated_at=moment(r.get("updatedAt")),
         closed_at=moment(r.get("closedAt")) if closed else None,
+        created_at=moment(r.get("createdAt")),
+        assignees=_people(people.get("nodes")) if isinstance(people, dict) else (),
     )
 
 
@@ -303,6 +310,10 @@ def _reason(row: Row) -> Literal["completed", "duplicate", "moved"]:
 
 def _label(one: object) -> str:
     return _text(one, "name") if isinstance(one, dict) else str(one)
+
+
+def _people(told: object) -> tuple[str, ...]:
+    return tuple(_text(one, "username") for one in told if isinstance(one, dict)) if isinstance(told, list) else ()
 
 
 def as_row(row: object) -> Row:

@@ -18,14 +18,14 @@ PAGE: Final = 100  # nodes that a connection gives at most
 # field, 5 for a parent; a connection doubles what is in it at 100 a page, unless asked by iids (gitlabhq
 # app/graphql/resolvers/base_resolver.rb). Rounded up, since GitLab can change them.
 ROOM: Final = 220
-EPICS_COST: Final = 90
+EPICS_COST: Final = 100
 ITEMS_COST: Final = 12
 LINKS_COST: Final = 11
 IIDS_COST: Final = 6
 
 WHOLE: Final = """
 fragment Whole on WorkItem {
-  id iid title state webUrl updatedAt closedAt
+  id iid title state webUrl updatedAt closedAt createdAt
   workItemType { name }
   widgets {
     ... on WorkItemWidgetDescription { description }
@@ -33,6 +33,7 @@ fragment Whole on WorkItem {
     ... on WorkItemWidgetMilestone { milestone { id } }
     ... on WorkItemWidgetLabels { labels { nodes { id title } } }
     ... on WorkItemWidgetStartAndDueDate { startDate dueDate }
+    ... on WorkItemWidgetAssignees { assignees { nodes { username } } }
   }
 }
 """

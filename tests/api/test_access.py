@@ -25,6 +25,12 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("DELETE", P + "/{slug}"): A,
     ("GET", P + "/{slug}/tree"): V,
     ("GET", P + "/{slug}/status"): V,
+    ("GET", P + "/{slug}/history"): V,
+    ("GET", P + "/{slug}/burnup.{form}"): V,
+    ("GET", P + "/{slug}/timeline.{form}"): V,
+    ("GET", P + "/{slug}/badge.svg"): V,
+    ("GET", P + "/{slug}/report.{form}"): V,
+    ("GET", P + "/{slug}/tree.csv"): V,
     ("GET", P + "/{slug}/milestones/{key}"): V,
     ("GET", P + "/{slug}/roadmap.md"): V,
     ("GET", P + "/{slug}/targets"): V,
@@ -47,6 +53,7 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("GET", P + "/{slug}/targets/{name}/deliveries"): O,
     ("POST", P + "/{slug}/deliveries/{number}/retry"): O,
     ("POST", P + "/{slug}/deliveries/{number}/discard"): O,
+    ("GET", P + "/{slug}/events"): V,
     ("GET", "/healthz"): None,
     ("GET", "/metrics"): None,
     ("GET", "/readyz"): None,
@@ -119,6 +126,7 @@ def test_no_role_does_what_it_may_not(locked: Locked) -> None:
         "plan_id": plan,
         "run_id": run,
         "number": 1,
+        "form": "json",
     }
     until(lambda: "', '', " in locked.stored()["lease"][0])  # the run has let its target go
     before, asked = locked.stored(), len(house.box.log.entries)
@@ -150,6 +158,7 @@ def test_every_role_does_what_it_may(locked: Locked) -> None:
         "plan_id": "none",
         "run_id": "none",
         "number": 9,
+        "form": "json",
     }
     for (method, path), role in NEEDED.items():
         for have in Role:

@@ -80,7 +80,7 @@ def real_names(locked: Locked) -> dict[str, str]:
 
 def _names(locked: Locked, plan: str, run: str) -> dict[str, str]:
     target = locked.house.api.get("/programmes/small/targets/hub").json()["id"]
-    names = {"slug": "small", "name": "hub", "key": "M1", "field": "title", "kind": "github"}
+    names = {"slug": "small", "name": "hub", "key": "M1", "field": "title", "kind": "github", "form": "json"}
     return {**names, "target_id": target, "plan_id": plan, "run_id": run, "number": "1"}
 
 
@@ -94,6 +94,8 @@ def held_against(locked: Locked, asker: Role | None, examples: int) -> int:
         sent = 0
         for found in schemathesis.openapi.from_dict(document).get_all_operations():
             operation = found.ok()
+            if operation.path.endswith("/events") and asker:  # a good answer has no end: tests/api/test_events.py
+                continue
             needed = document["paths"][operation.path][operation.method].get("x-role")
             may = needed is None or (asker is not None and asker.covers(Role(needed)))
             sent += _send(locked, session, operation, may, examples)

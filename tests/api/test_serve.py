@@ -284,6 +284,22 @@ def test_figures_follow_the_tracker_by_schedule(tmp_path: Path) -> None:
     box.close()
 
 
+def test_open_streams_hold_up_no_ending(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, root):
+        path = "/api/v1/programmes/small"
+        imported = root.post(f"{path}/import", params={"start": "2026-11-02"}, content=ROADMAP.encode())
+        assert imported.status_code == 200, imported.text
+        with root.stream("GET", f"{path}/events") as one, root.stream("GET", f"{path}/events") as other:
+            lines = one.iter_lines()
+            assert next(line for line in lines if line) == "retry: 3000"
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert time.monotonic() - began < 2.5
+            assert "event: changed" in list(lines)
+            other.read()  # ended as it should be, not cut off
+
+
 def test_a_request_that_waits_for_a_tracker_holds_up_no_ending(tmp_path: Path) -> None:
     """The tracker accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as deaf, served(tmp_path) as (process, api):

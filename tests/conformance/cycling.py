@@ -14,6 +14,7 @@ import pytest
 from app.db.engine import Database
 from app.sync import reconcile, roadmap, status, targets
 from app.sync.context import Context, utc_now
+from app.sync.documents import ProgrammeStatus
 from app.sync.reconcile import Applied, ReadIncomplete
 from app.sync.targets import NewTarget
 from app.webhooks import inbox
@@ -108,7 +109,7 @@ class Cycle:
         """How many objects carry each node's marker, as people see them."""
         return Counter(key for seen in self.bench.all() for key in body.marks(seen.text, "small")[0])
 
-    def status(self) -> status.ProgrammeStatus:
+    def status(self) -> ProgrammeStatus:
         assert reconcile.refresh(self.ctx, "hub").complete
         return status.status(self.ctx, "small")
 

@@ -326,7 +326,10 @@ def milestones(ask: httpx.Client) -> None:
 def issues(ask: httpx.Client) -> None:
     at = f"{PROJECT}/issues"
     made = answered(
-        ask.post(at, json={"title": "by hand", "labels": "a,b", "assignee_ids": [1], "due_date": "2026-12-24"}), 201
+        ask.post(
+            at, json={"title": "by hand", "labels": "a,b", "assignee_ids": [1], "weight": 3, "due_date": "2026-12-24"}
+        ),
+        201,
     )
     answered(ask.post(at, json={}), 400)
     one = f"{at}/{made['iid']}"

@@ -34,6 +34,9 @@ ROADMAP = ROOT.parent / "shared" / "roadmaps" / "update-milestone-list-1.00.md"
 PATH = "acme/app"
 START = "2026-11-02"
 PROFILES = ["github", "github-issues", "gitlab", "gitlab-issues"]
+SWEPT = [pytest.param(name, marks=pytest.mark.sweep) for name in ("github-issues", "gitlab")]
+SOME = ["github", "gitlab-issues", *SWEPT]
+"""Where one of each tracker is enough each time, and `make sweep` takes all."""
 needs_roadmap = pytest.mark.skipif(not ROADMAP.exists(), reason="the customer's roadmap is not beside the checkout")
 pytestmark = needs_roadmap
 
@@ -173,7 +176,7 @@ class Shell:
         return dict(json.loads(ran.stdout))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", SOME)
 def test_by_the_command_line(profile: str, tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     children = profile.endswith("-issues")
@@ -282,7 +285,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("E2E_SECRET", "a-secret-of-the-hook")
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", SOME)
 def test_by_rest(profile: str, tmp_path: Path) -> None:
     children = profile.endswith("-issues")
     base = "/api/v1/programmes/update-1"
@@ -298,7 +301,7 @@ def test_by_rest(profile: str, tmp_path: Path) -> None:
         assert client.get(f"{base}/roadmap.md").content.count(b"(100% complete)") == 2
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", SOME)
 def test_by_webhook_alone(profile: str, tmp_path: Path) -> None:
     """No command, no schedule (its interval is a day): closing work is all that anybody does."""
     children = profile.endswith("-issues")

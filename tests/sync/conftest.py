@@ -15,6 +15,7 @@ from app.core.versions import Changes
 from app.db.engine import Database
 from app.sync import reconcile, roadmap, status, targets
 from app.sync.context import Context, utc_now
+from app.sync.documents import ProgrammeStatus
 from app.sync.reconcile import Applied
 from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
@@ -81,7 +82,7 @@ class Site:
         found = reconcile.make_plan(self.ctx, "hub", **more).plan.summary()
         return {action: count for action, count in found.items() if count and action != "unchanged"}
 
-    def status(self) -> status.ProgrammeStatus:
+    def status(self) -> ProgrammeStatus:
         reconcile.refresh(self.ctx, "hub")
         return status.status(self.ctx, "small")
 

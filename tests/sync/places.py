@@ -19,6 +19,7 @@ from app.db import targets as rows
 from app.db.engine import Database
 from app.sync import reconcile, roadmap, status, targets
 from app.sync.context import Context, utc_now
+from app.sync.documents import ProgrammeStatus
 from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
@@ -202,7 +203,7 @@ class Place:
         return answer.json()
 
 
-def figures(found: status.ProgrammeStatus) -> dict[str, Any]:
+def figures(found: ProgrammeStatus) -> dict[str, Any]:
     """Each node's numbers, by its key; "" is the programme."""
     nodes = [("", found)]
     for milestone in found.milestones:

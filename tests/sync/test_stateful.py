@@ -273,7 +273,11 @@ class Machine(Life):
         assert told == counts
 
 
-@pytest.fixture(params=PROFILES)
+OFTEN = ("github", "gitlab-issues")
+"""Profiles that are tried each time; `make sweep` takes the others too."""
+
+
+@pytest.fixture(params=[p if p in OFTEN else pytest.param(p, marks=pytest.mark.sweep) for p in PROFILES])
 def house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("HOOK_SECRET", "a-secret")
     db = Database(f"sqlite:///{tmp_path / 'empty.db'}")

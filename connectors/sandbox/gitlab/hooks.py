@@ -238,7 +238,7 @@ class Hooks:
             "human_total_time_spent": None,
             "human_time_estimate": None,
             "human_time_change": None,
-            "weight": None,
+            "weight": issue.weight,
             "health_status": None,
             "type": issue.type,
             "severity": "unknown",

@@ -108,6 +108,7 @@ class Issue:
     confidential: bool = False
     locked: bool = False
     assigned: bool = False  # to the one user there is
+    weight: int | None = None  # Premium's
     parent: Issue | None = None
     children: list[Issue] = field(default_factory=list)
     moved_to: Issue | None = None
@@ -169,6 +170,7 @@ class Fields(TypedDict, total=False):
     confidential: bool
     locked: bool
     assigned: bool
+    weight: int | None
     parent: Issue | None
     duplicate_of: Issue
 

@@ -213,7 +213,7 @@ def issue_basic(store: Store, one: Issue, label_details: bool = False) -> Json:
     }
     if store.premium:
         blocking = sum(x.source is one and x.type == "blocks" for x in store.links.values())
-        body |= {"weight": None, "blocking_issues_count": blocking}
+        body |= {"weight": one.weight, "blocking_issues_count": blocking}
     return body
 
 

@@ -198,7 +198,14 @@ def _fields(store: Store, owner: Owner, asked: Params) -> Fields:
         fields["locked"] = asked.flag("discussion_locked")
     if asked.has("assignee_ids", "assignee_id"):
         fields["assigned"] = "1" in (*asked.texts("assignee_ids"), asked.text("assignee_id"))
-    if store.premium and asked.has("epic_id"):
+    return fields | _licensed_fields(store, asked) if store.premium else fields
+
+
+def _licensed_fields(store: Store, asked: Params) -> Fields:
+    fields: Fields = {}
+    if asked.has("weight"):
+        fields["weight"] = asked.number("weight") if asked.text("weight") else None
+    if asked.has("epic_id"):
         fields["parent"] = _epic(store, asked.number("epic_id"))
     return fields
 

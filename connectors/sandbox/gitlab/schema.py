@@ -34,6 +34,7 @@ enum WorkItemWidgetType {
 
 type PageInfo { endCursor: String hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String }
 
+type UserCoreConnection { nodes: [UserCore] pageInfo: PageInfo! }
 type UserCore { id: ID! name: String! username: String! webUrl: String! }
 
 type Kas { enabled: Boolean! externalUrl: String version: String }
@@ -81,6 +82,12 @@ type WorkItemWidgetDescription implements WorkItemWidget {
   lastEditedAt: Time
   lastEditedBy: UserCore
   taskCompletionStatus: TaskCompletionStatus # new
+}
+type WorkItemWidgetAssignees implements WorkItemWidget {
+  type: WorkItemWidgetType
+  allowsMultipleAssignees: Boolean
+  assignees(after: String, before: String, first: Int, last: Int): UserCoreConnection
+  canInviteMembers: Boolean!
 }
 type WorkItemWidgetHierarchy implements WorkItemWidget {
   type: WorkItemWidgetType

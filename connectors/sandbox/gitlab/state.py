@@ -350,6 +350,7 @@ class Store:
         issue.confidential = wanted.get("confidential", issue.confidential)
         issue.locked = wanted.get("locked", issue.locked)
         issue.assigned = wanted.get("assigned", issue.assigned)
+        issue.weight = wanted.get("weight", issue.weight)
         issue.duplicate_of = wanted.get("duplicate_of", issue.duplicate_of)
         names = dict.fromkeys(wanted.get("labels", [x.name for x in issue.labels]))
         names |= dict.fromkeys(wanted.get("add_labels", []))

@@ -136,6 +136,13 @@ class Views:
                 "lastEditedBy": self.user() if issue.edited_at else None,
                 "taskCompletionStatus": {"count": len(boxes), "completedCount": sum(t.done for t in boxes)},
             },
+            "Assignees": {
+                "allowsMultipleAssignees": self._store.premium,
+                "assignees": lambda _, **asked: _connection(
+                    [issue] if issue.assigned else [], _by_id, False, asked, lambda _: self.user()
+                ),
+                "canInviteMembers": True,
+            },
             "Hierarchy": {
                 "parent": lambda _: self.work_item(issue.parent) if issue.parent else None,
                 "children": lambda _, **asked: _connection(children, _by_id, False, asked, self.work_item),

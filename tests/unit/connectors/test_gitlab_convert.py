@@ -71,6 +71,7 @@ def test_a_milestone_is_told_by_its_global_id_not_its_iid() -> None:
         start=date(2026, 11, 2),
         due=date(2026, 11, 16),
         updated_at=datetime(2026, 11, 2, 9, 24, 18, 123000, tzinfo=UTC),
+        created_at=datetime(2026, 11, 1, 9, 24, 18, 123000, tzinfo=UTC),
     )
     closed = convert.milestone(MILESTONE | {"state": "closed", "description": None, "start_date": None})
     assert (closed.state, closed.description, closed.start) == ("closed", "", None)
