@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise, takewhile
 from operator import add, getitem, sub
 from random import Random
@@ -25,6 +25,8 @@ AT_LEAST = 2
 """Weeks of the past that there must be, and of them those in which something was done."""
 HORIZON = 156
 """Weeks into the future, three years, that are looked at."""
+KEPT = 2048
+"""Forecasts that are kept: whoever asks for a status again on the same day, with the same past, simulates nothing."""
 BAND_DAYS = 30
 """Days of the band, at most."""
 
@@ -111,7 +113,7 @@ def forecast(points: Sequence[Point], today: date, seed: int = 0) -> Forecast:
         return Forecast(pace, since, None, None, reason)
     if pace <= 0:
         return Forecast(pace, since, None, None, f"in the last {weeks} weeks as much was reopened as done")
-    return _simulated(now, known, pace, today, seed)
+    return _simulated(now, tuple(known), pace, today, seed)
 
 
 def _measured(points: Sequence[Point], today: date) -> list[Point]:
@@ -144,7 +146,8 @@ def _weeks(past: Sequence[Point], since: date, weeks: int) -> list[_Week]:
     return found
 
 
-def _simulated(now: Point, known: Sequence[_Week], pace: float, today: date, seed: int) -> Forecast:
+@lru_cache(KEPT)
+def _simulated(now: Point, known: tuple[_Week, ...], pace: float, today: date, seed: int) -> Forecast:
     weeks = (*known, _REST)
     ends, lived = _futures(now, weeks, seed)
     ends.sort()
