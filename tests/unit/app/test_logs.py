@@ -23,6 +23,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """JSON logs of this process, and a way to read them; the loggers are put back afterwards."""
     root, hook, show = logging.getLogger(), threading.excepthook, warnings.showwarning
     before, level = root.handlers, root.level
+    quiet = {name: logging.getLogger(name).level for name in logs.QUIET}
     monkeypatch.setattr(logs, "_known", logs._Known())
     out = io.StringIO()
     logs.set_up("DEBUG", "json", out)
@@ -34,6 +35,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     logging.captureWarnings(False)
     root.handlers, threading.excepthook, warnings.showwarning = before, hook, show
     root.setLevel(level)
+    for name, was in quiet.items():
+        logging.getLogger(name).setLevel(was)
 
 
 def test_a_line_is_an_object_with_its_time_level_logger_and_words(lines: Any) -> None:
