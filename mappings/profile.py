@@ -7,6 +7,7 @@ import string
 import tomllib
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -174,6 +175,12 @@ def load(name: str) -> Profile:
         raise BadProfile(
             f"there is no profile {name!r}", f"use one of {', '.join(BUILT_IN)}, or a path ending in .toml"
         )
+    return _parsed(text, name)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, name: str) -> Profile:
+    """The same text is read at every look at a programme."""
     return parse(text, name)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -10,7 +12,7 @@ from fastapi.responses import Response
 
 from app.api.access import VIEWER
 from app.api.programmes import Day
-from app.api.reading import ReadRoute
+from app.api.reading import ReadRoute, named, read_at
 from app.api.service import Here
 from app.charts import render, spec
 from app.charts.badge import badge
@@ -85,11 +87,15 @@ def report(
 ) -> Response:
     """Where the programme stands, what has moved, slips, risks, and what comes next."""
     found = reporting.report(here.ctx, slug, since)
+    headers = read_at(
+        named(_json(document(replace(found, made_at=datetime.min.replace(tzinfo=UTC)))).encode()), found.made_at
+    )
     if form == "md":
-        return Response(markdown(found), media_type="text/markdown; charset=utf-8")
+        return Response(markdown(found), headers=headers, media_type="text/markdown; charset=utf-8")
     if form == "json":
-        return Response(_json(document(found)), media_type="application/json")
-    return Response(html(found, reporting.drawn(here.ctx, slug)), media_type="text/html; charset=utf-8")
+        return Response(_json(document(found)), headers=headers, media_type="application/json")
+    drawn = reporting.drawn(here.ctx, slug)
+    return Response(html(found, drawn), headers=headers, media_type="text/html; charset=utf-8")
 
 
 @router.get("/tree.csv", response_class=Response, responses=CSV, dependencies=[VIEWER])

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.api.access import ADMIN, OPERATOR, VIEWER
-from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut
+from app.api.reading import Cursor, Limit, Page, ReadRoute, after, cut, read_at
 from app.api.service import Here, Words, undisturbed
 from app.core.errors import MilepostError
 from app.core.tree import Milestone, Step, Task
@@ -285,25 +285,31 @@ def _step(node: Step) -> StepNode:
     return StepNode(key=node.key, title=node.title, done=node.done, detail=node.detail, line=node.line)
 
 
-@router.get("/{slug}/status", dependencies=[VIEWER])
+@router.get("/{slug}/status", response_model=ProgrammeStatus | PastStatus, dependencies=[VIEWER])
 def show_status(
     slug: str,
     here: Here,
     at: Annotated[Day | None, Query(description="How it stood at the end of this day; now without.")] = None,
-) -> ProgrammeStatus | PastStatus:
+) -> Response | PastStatus:
     """How the programme stands: the tree with percentages, counts and health, and where each figure comes from.
 
-    Of a day that is over: percentages, counts and health of milestones and tasks, from the history that is kept.
+    Of a day that is over: percentages, counts and health of milestones and tasks, from the history that is kept. The
+    ETag is another one when anything but `as_of` is; how fresh the figures are is also in the header `Milepost-As-Of`,
+    of a 304 too.
     """
-    return status.status(here.ctx, slug) if at is None else past.status_at(here.ctx, slug, at)
+    if at is not None:
+        return past.status_at(here.ctx, slug, at)
+    found = status.answer(here.ctx, slug)
+    return Response(found.body, media_type="application/json", headers=read_at(found.tag, found.as_of))
 
 
 @router.get("/{slug}/milestones/{key}", dependencies=[VIEWER])
-def milestone(slug: str, key: str, here: Here) -> MilestoneStatus:
-    """How one milestone stands."""
+def milestone(slug: str, key: str, here: Here, response: Response) -> MilestoneStatus:
+    """How one milestone stands. ETag and `Milepost-As-Of` as with the status."""
     found = status.status(here.ctx, slug).milestones
     for each in found:
         if each.key == key:
+            response.headers.update(read_at(status.tag_of(each), each.as_of))
             return each
     there = ", ".join(each.key for each in found)
     raise MilestoneUnknown(f"the programme {slug!r} has no milestone {key!r}", f"there are: {there}" if there else "")
@@ -317,5 +323,5 @@ def milestone(slug: str, key: str, here: Here) -> MilestoneStatus:
 )
 def export(slug: str, here: Here) -> Response:
     """The roadmap as imported, with only its figures and completion notes brought up to date."""
-    document = roadmap.export_roadmap(here.ctx.db, slug, status.figures(here.ctx, slug))
+    document = roadmap.export_roadmap(here.ctx.db, slug, status.exported(here.ctx, slug))
     return Response(document, media_type="text/markdown; charset=utf-8")

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query, Request, Response
@@ -22,6 +23,10 @@ Row = TypeVar("Row")
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+
+
+AS_OF = "Milepost-As-Of"
+"""The header that tells when the trackers were last read, where the ETag says nothing of it."""
 
 
 class BadCursor(MilepostError):
@@ -60,7 +65,7 @@ def cut(rows: Sequence[Row], limit: int, key: Callable[[Row], str]) -> tuple[Seq
 
 
 class ReadRoute(APIRoute):
-    """A route whose good GETs carry an ETag of their content, and are 304 where the asker has it already.
+    """A route whose good GETs carry an ETag, of their content unless they say one, and are 304 where the asker has it.
 
     Its role is checked before a body is read, and told in the description.
     """
@@ -86,8 +91,10 @@ class ReadRoute(APIRoute):
             response = await handle(request)
             if request.method != "GET" or response.status_code != 200 or isinstance(response, StreamingResponse):
                 return response
-            tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+            tag = response.headers.get("etag") or f'"{named(bytes(response.body))}"'
             headers = {"ETag": tag, "Cache-Control": "no-cache"}
+            if AS_OF in response.headers:
+                headers[AS_OF] = response.headers[AS_OF]
             if has(request.headers.getlist("if-none-match"), tag):
                 return Response(status_code=304, headers=headers)
             response.headers.update(headers)
@@ -99,4 +106,14 @@ class ReadRoute(APIRoute):
 def has(lines: Sequence[str], tag: str) -> bool:
     """Whether `If-None-Match` names this content, by RFC 9110's weak comparison."""
     given = [each.strip().removeprefix("W/") for each in ",".join(lines).split(",")]
-    return tag in given or "*" in given
+    return tag.removeprefix("W/") in given or "*" in given
+
+
+def named(content: bytes) -> str:
+    """A short name of some content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def read_at(tag: str, as_of: datetime) -> dict[str, str]:
+    """The headers of an answer whose content is named by `tag`, whenever it was read: a weak ETag, and the UTC time."""
+    return {"ETag": f'W/"{tag}"', AS_OF: as_of.strftime("%Y-%m-%dT%H:%M:%SZ")}

@@ -109,7 +109,7 @@ def export(
     Example: milepost export update-1 -o roadmap.md
     """
     ctx = output.context(database)
-    document = roadmap.export_roadmap(ctx.db, slug, status.figures(ctx, slug))
+    document = roadmap.export_roadmap(ctx.db, slug, status.exported(ctx, slug))
     if to is not None:
         try:
             to.write_bytes(document)

@@ -14,14 +14,14 @@ from app.db.models import DeliveryRow, ProgrammeRow, RunRow, TargetRow
 
 
 def tokens(session: Session, slugs: Collection[str]) -> dict[str, str]:
-    """A token for each of these programmes that there is: another one as soon as its roadmap, the last read or the
+    """A token for each of these programmes that there is: another one as soon as its figures, the last read or the
     state of a target, the progress of a run or its open deliveries are not what they were.
 
     Four queries, whatever the size of the programmes: they rest on programmes, targets, runs and open deliveries.
     """
     programme, target, run, delivery = ProgrammeRow, TargetRow, RunRow, DeliveryRow
     titles = session.execute(
-        select(col(programme.slug), col(programme.title), col(programme.updated_at)).where(
+        select(col(programme.slug), col(programme.title), col(programme.time_zone), col(programme.revision)).where(
             col(programme.slug).in_(slugs)
         )
     )

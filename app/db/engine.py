@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -34,6 +34,20 @@ class MigrationNeeded(MilepostError):
 
     type = "migration-needed"
     status = 503
+
+
+SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ"}
+"""How PostgreSQL reads all of a session as of one moment. SQLite does so anyhow."""
+LAST: Final = "last"
+"""Where a session keeps what is to be executed at its end."""
+
+
+def last(session: Session, name: Hashable, statement: Executable) -> None:
+    """Have a statement executed at the end of a `Database.write`, once for each name.
+
+    What many transactions change, as a count, is then locked for no longer than a commit takes, and always last.
+    """
+    session.info.setdefault(LAST, {})[name] = statement
 
 
 class Database:
@@ -61,7 +75,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading: one snapshot, rolled back at the end."""
-        with self._session(writing=False) as session:
+        with self._session(writing=False, **({} if self.sqlite else SNAPSHOT)) as session:
             yield session
 
     @contextmanager
@@ -69,13 +83,15 @@ class Database:
         """A transaction: committed at the end, rolled back on any exception. SQLite waits its turn at the start."""
         with self._session(writing=True) as session:
             yield session
+            for statement in session.info.pop(LAST, {}).values():
+                session.execute(statement, execution_options={"synchronize_session": False})
             session.commit()
 
     @contextmanager
-    def _session(self, *, writing: bool) -> Iterator[Session]:
+    def _session(self, **options: Any) -> Iterator[Session]:
         try:
             with (
-                self.engine.connect().execution_options(writing=writing) as connection,
+                self.engine.connect().execution_options(**options) as connection,
                 Session(connection, expire_on_commit=False) as session,
             ):
                 yield session

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, union_all, update
+from sqlalchemy import CursorResult, and_, delete, func, insert, or_, select, union_all, update
 from sqlmodel import Session, col
 
 from app.core.history import Point
-from app.db.models import HistoryRow, NodeRow, ProgrammeRow
+from app.db import revisions
+from app.db.models import HistoryRow, NodeRow
 
 CHUNK = 500
 """Values in one IN (…): databases cap how many parameters a statement has."""
@@ -128,6 +129,8 @@ def write(session: Session, programme_id: int, found: Mapping[int | None, Point]
     if updates := [value for value in changed if value["id"] not in gone]:
         session.execute(update(HistoryRow), updates)
     remove(session, gone)
+    if fresh or changed:
+        revisions.touch(session, programme_id)
     return len(fresh) + len(changed)
 
 
@@ -182,7 +185,7 @@ def first_days(session: Session, programme_id: int) -> dict[int | None, date]:
 
 def replace_rebuilt(session: Session, programme_id: int, points: Iterable[tuple[int | None, Point]]) -> None:
     """Put these in the place of every rebuilt point of the programme. Recorded ones are not touched."""
-    session.execute(
+    gone: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         delete(HistoryRow).where(
             col(HistoryRow.rebuilt).is_(True),
             or_(col(HistoryRow.programme_id) == programme_id, col(HistoryRow.node_id).in_(_nodes(programme_id))),
@@ -191,6 +194,8 @@ def replace_rebuilt(session: Session, programme_id: int, points: Iterable[tuple[
     fresh = [_values(programme_id, node, point, rebuilt=True) for node, point in points]
     if fresh:
         session.execute(insert(HistoryRow), fresh)
+    if fresh or gone.rowcount:
+        revisions.touch(session, programme_id)
 
 
 def before(session: Session, day: date) -> Iterable[tuple[tuple[int | None, int | None], Stored]]:
@@ -207,11 +212,6 @@ def remove(session: Session, ids: Collection[int]) -> None:
     listed = sorted(ids)
     for start in range(0, len(listed), CHUNK):
         session.execute(delete(HistoryRow).where(col(HistoryRow.id).in_(listed[start : start + CHUNK])))
-
-
-def lock(session: Session, programme_id: int) -> None:
-    """Let nobody else record this programme until the transaction ends: two at once would store the older last."""
-    session.execute(select(ProgrammeRow.id).where(ProgrammeRow.id == programme_id).with_for_update())  # type: ignore[call-overload]
 
 
 def removed_later(session: Session, programme_id: int, after: datetime) -> dict[int, str]:

@@ -26,6 +26,7 @@ from app.core.plan import (
     Value,
     plain,
 )
+from app.db import revisions
 from app.db.models import LinkRow, MirrorRow
 from app.db.trees import Tree
 
@@ -107,6 +108,8 @@ def keep(session: Session, target_id: str, objects: Collection[Observed], *, ful
     gone = [ids[key] for key in before if full and key not in now]
     for start in range(0, len(gone), CHUNK):
         session.execute(delete(MirrorRow).where(col(MirrorRow.id).in_(gone[start : start + CHUNK])))
+    if changed or gone:
+        revisions.touch_of(session, target_id)
     return len(changed) + len(gone)
 
 
@@ -347,9 +350,12 @@ def relate(session: Session, target_id: str, ref: Ref, by: Ref, blocked: bool) -
         others = [item for item in found.blocked_by if item != by.id]
         found.blocked_by = [*others, by.id] if blocked else others
         session.add(found)
+        revisions.touch_of(session, target_id)
 
 
 def _row(session: Session, target_id: str, node: int) -> LinkRow | None:
+    """A node's link, to be changed."""
+    revisions.touch_of(session, target_id)
     return session.exec(select(LinkRow).where(LinkRow.target_id == target_id, LinkRow.node_id == node)).first()
 
 

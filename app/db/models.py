@@ -58,11 +58,19 @@ def _time(*, null: bool = True) -> Column[datetime]:
     return Column(UtcDateTime, nullable=null)
 
 
+def _count(default: str) -> Column[int]:
+    return Column(BigInteger, nullable=False, server_default=default)
+
+
 def _json() -> Column[Any]:
     return Column(JSON, nullable=False)
 
 
 class ProgrammeRow(SQLModel, table=True):
+    """`revision`, `recorded`: see `revisions.py`. `rebuild_due`: the days before the first recorded one are to be
+    worked out.
+    """
+
     __tablename__ = "programme"
     id: int | None = Field(default=None, sa_column=_id())
     slug: str = Field(unique=True)
@@ -71,6 +79,9 @@ class ProgrammeRow(SQLModel, table=True):
     created_at: datetime = Field(sa_column=_time(null=False))
     updated_at: datetime = Field(sa_column=_time(null=False))
     time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})
+    revision: int = Field(default=1, sa_column=_count("1"))
+    recorded: int = Field(default=0, sa_column=_count("0"))
+    rebuild_due: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class VersionRow(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.core.errors import MilepostError
+from app.db import revisions
 from app.db.models import LeaseRow, NodeRow, ProgrammeRow, TargetRow
 
 
@@ -181,6 +182,14 @@ def set_state(row: TargetRow, state: str, reason: str = "") -> None:
 def remove(session: Session, row: TargetRow) -> None:
     """Forget a target, its links and its history here. Its tracker is left as it is."""
     session.execute(delete(TargetRow).where(col(TargetRow.id) == row.id))
+    revisions.touch(session, row.programme_id)
+
+
+def add(session: Session, row: TargetRow) -> None:
+    """Store a new target."""
+    session.add(row)
+    session.flush()
+    revisions.touch(session, row.programme_id)
 
 
 class Door(NamedTuple):
@@ -201,6 +210,11 @@ def door(session: Session, target_id: str) -> Door | None:
     """None where there is no such target. Without the ORM: each webhook call waits for it."""
     found = session.connection().execute(DOOR, {"target_id": target_id}).first()
     return Door(*found) if found else None
+
+
+def programmes(session: Session, ids: Collection[str]) -> set[int]:
+    """Ids of the programmes that these targets belong to."""
+    return set(session.exec(select(TargetRow.programme_id).where(col(TargetRow.id).in_(ids)))) if ids else set()
 
 
 def find(session: Session, target_id: str) -> TargetRow | None:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, func, select
 from app.core.errors import MilepostError
 from app.core.tree import Milestone, Node, Programme, Step, Task, Window, kind_of
 from app.core.versions import Changes, Known
+from app.db import revisions
 from app.db.models import NodeRow, ProgrammeRow, VersionRow
 
 
@@ -171,6 +172,7 @@ def save(session: Session, row: ProgrammeRow, programme: Programme, found: Mappi
         if new:
             made = session.execute(insert(NodeRow).returning(col(NodeRow.id), col(NodeRow.key)), new)
             ids |= {key: number for number, key in made if number is not None}
+    revisions.touch(session, row.id or 0)
 
 
 def _update(session: Session, values: list[dict[str, Any]]) -> None:

@@ -26,7 +26,7 @@ class Days:
     def tick(self) -> None:
         """Store how those programmes stood whose day has ended since the last tick; once a day, thin what is old.
 
-        A programme met for the first time, as at the start, is recorded for today: what wasn't recorded before a crash.
+        What was changed and not recorded before a crash is due still: the schedule sees to it.
         """
         now = self._ctx.now()
         try:
@@ -35,10 +35,8 @@ class Days:
             for programme_id, zone in named.items():
                 today = zones.day_of(now, zone)
                 before = self._seen.get(programme_id)
-                if before is None:
-                    history.record(self._ctx.db, programme_id, now)
-                elif today > before:
-                    history.close_day(self._ctx.db, programme_id, today - timedelta(days=1), now)
+                if before is not None and today > before:
+                    history.close_day(self._ctx, programme_id, today - timedelta(days=1))
                 self._seen[programme_id] = today
             if self._pruned != now.date():
                 thinned = history.prune(self._ctx.db, now, self._keep)

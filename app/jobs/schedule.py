@@ -18,10 +18,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import logs
 from app.core.errors import MilepostError
-from app.db import deliveries, journal, targets
+from app.db import deliveries, journal, revisions, targets
 from app.db.models import TargetRow
 from app.jobs.queue import Queue, job_name
-from app.sync import inbox, lease, notify, reconcile
+from app.sync import history, inbox, lease, notify, reconcile
 from app.sync.context import Context
 from app.sync.rhythm import LOOKED_AGAIN, USUAL, Rhythm, due_at
 
@@ -32,6 +32,8 @@ DELIVERIES_KEPT = timedelta(days=7)
 """How long a handled delivery is known again when it is sent once more: longer than trackers keep theirs."""
 AT_ONCE = 6
 """Refreshes of one tracker's targets at a time, in one process: one that is slow takes no other's threads."""
+RECORD_SHARE = 10.0
+"""A recording is followed by a rest of this many times its length."""
 LATER = 0.5
 """Seconds until a refresh that found its tracker's share taken is looked at again."""
 
@@ -68,6 +70,7 @@ class Schedule:
         self._database_failed = False
         self._replayed = False
         self._ticked: float | None = None
+        self._rests: dict[str, float] = {}  # programme id -> until when it isn't recorded again, by time.monotonic()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -79,6 +82,7 @@ class Schedule:
         queue.handle("replay", lambda target_id: inbox.replay(ctx, target_id))
         queue.handle("notify", lambda _: notify.send_due(ctx))
         queue.handle("days", lambda _: days())
+        queue.handle("record", self._record)
         queue.handle("prune", lambda _: self._prune())
 
     def start(self) -> None:
@@ -152,6 +156,7 @@ class Schedule:
             held = targets.leased(session, now, ended=lease.ended)
             lost = journal.targets_running(session) - held
             unfinished = {row.target_id for row in journal.resumable(session, now)} - held
+            changed = set(revisions.unrecorded(session)) - targets.programmes(session, journal.targets_running(session))
         if unfinished and "resume" not in known:
             self._queue.enqueue("resume")
         for target_id in lost:
@@ -159,6 +164,10 @@ class Schedule:
                 self._queue.enqueue("mend", target_id)
         if "notify" not in known:
             self._queue.enqueue("notify")
+        for programme_id in changed:
+            name = str(programme_id)
+            if job_name("record", name) not in known and self._rests.get(name, 0.0) <= time.monotonic():
+                self._queue.enqueue("record", name)
         for row in rows:
             if row.id in held | lost or job_name("refresh", row.id) in known:
                 continue
@@ -209,6 +218,12 @@ class Schedule:
             return
         if runs:
             log.info("%d runs of more than %d days ago are forgotten", runs, self._keep.days)
+
+    def _record(self, programme_id: str) -> None:
+        """Have history take in what has changed; then rest for a time, as a large programme takes seconds of CPU."""
+        began = time.monotonic()
+        history.catch_up(self._ctx, int(programme_id))
+        self._rests[programme_id] = time.monotonic() + RECORD_SHARE * (time.monotonic() - began)
 
     def _refresh(self, target_id: str) -> None:
         with self._ctx.db.read() as session:

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from app.core.errors import MilepostError
 from app.db.engine import Database
 from app.db.models import TargetRow
 from app.db.targets import Door
+from app.sync.kept import Kept
 from connectors import registry
 from connectors.base import AppCredentials, Connector, Place, Secret
 from connectors.reach import ANYWHERE, Reach
@@ -48,7 +49,8 @@ class Context:
     """`now` gives aware UTC; `sleep` takes seconds; `open_place` makes a connector. All may be replaced in tests.
 
     `actor` is on whose word things are written: the audit names it. `service`: whether the service does it, which goes
-    on by itself with what is interrupted. `reach` is where trackers may be.
+    on by itself with what is interrupted. `reach` is where trackers may be. `kept` is what was worked out of
+    programmes.
     """
 
     db: Database
@@ -58,6 +60,7 @@ class Context:
     actor: str = "milepost"
     service: bool = False
     reach: Reach = ANYWHERE
+    kept: Kept = field(default_factory=Kept, compare=False)
 
     def connect(self, target: TargetRow) -> Connector:
         """A connector for a target. Raises CredentialsMissing, BadProfile."""

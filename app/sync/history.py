@@ -16,16 +16,16 @@ from sqlmodel import Session
 from app.core import progress
 from app.core.errors import MilepostError
 from app.core.history import Point
-from app.core.progress import Count, Progress
+from app.core.progress import Count
 from app.core.tree import Milestone, Task
 from app.db import history as rows
-from app.db import trees
+from app.db import revisions, trees
 from app.db.engine import Database
 from app.db.history import Stored
 from app.db.models import ProgrammeRow
-from app.db.trees import Tree
 from app.sync import rebuilding, status, zones
 from app.sync.context import Context
+from app.sync.status import Figures
 
 
 class NodeUnknown(MilepostError):
@@ -94,47 +94,55 @@ def point_json(one: Stored) -> dict[str, Any]:
 # Recording
 
 
-def record(db: Database, programme_id: int, now: datetime, *, rebuild: bool = False) -> int:
+def catch_up(ctx: Context, programme_id: int) -> int:
+    """Record what has changed since the last time, and rebuild the days before where that is due; gives how many
+    points were written. Whatever is killed in between is due still.
+    """
+    with ctx.db.read() as session:
+        programme = session.get(ProgrammeRow, programme_id)
+    if programme is None:
+        return 0
+    written = record(ctx, programme_id) if programme.revision > programme.recorded else 0
+    if programme.rebuild_due:
+        _rebuild(ctx, programme)
+    return written
+
+
+def record(ctx: Context, programme_id: int, day: date | None = None) -> int:
     """Store how the programme's nodes stand now, where that changed; gives how many points were written.
 
-    With `rebuild` the days before the first recorded one are worked out anew, too. A programme that is gone has none.
+    `day` is the day it is stored for, today in the programme's zone where None. A programme that is gone has no points,
+    and where another has recorded a newer revision meanwhile, that stays.
     """
-    with db.write() as session:
+    with ctx.db.read() as session:
         programme = session.get(ProgrammeRow, programme_id)
-        if programme is None:
+    if programme is None:
+        return 0
+    found = status.figures(ctx, programme.slug)
+    points = _points(found, day or zones.day_of(ctx.now(), found.row.time_zone))
+    with ctx.db.write() as session:
+        newest = revisions.lock(session, programme_id)
+        if newest is None or newest > found.row.revision:
             return 0
-        written = record_in(session, programme, now)
-        if rebuild:
-            rebuild_in(session, programme)
-        return written
+        written = rows.write(session, programme_id, points)
+        revisions.record(session, programme_id, found.row.revision, wrote=written > 0)
+    return written
 
 
-def record_in(session: Session, programme: ProgrammeRow, now: datetime, day: date | None = None) -> int:
-    """The same within a transaction. `day` is the day it is stored for, today in the programme's zone where None."""
-    session.flush()
-    rows.lock(session, _id(programme))
-    tree = trees.load(session, programme.slug)
-    reading = status.measured(session, tree, programme.time_zone)
-    found = progress.rollup(tree.programme, reading.units, reading.epics)
-    return rows.write(session, tree.id, _points(tree, found, day or zones.day_of(now, programme.time_zone)))
-
-
-def close_day(db: Database, programme_id: int, day: date, now: datetime) -> int:
+def close_day(ctx: Context, programme_id: int, day: date) -> int:
     """Store how things stood at the end of a day that has just ended.
 
     Every change is recorded as it is found; this finds what wasn't, as while a long run goes on. Where something was
     recorded for a later day already, what is known now is of that day, and the ended one is left as it was.
     """
-    with db.write() as session:
-        programme = session.get(ProgrammeRow, programme_id)
-        if programme is None:
-            return 0
+    with ctx.db.read() as session:
         if any(one.point.day > day for one in rows.standing(session, programme_id).values()):
             return 0
-        return record_in(session, programme, now, day)
+    return record(ctx, programme_id, day)
 
 
-def _points(tree: Tree, found: Progress, day: date) -> dict[int | None, Point]:
+def _points(figures: Figures, day: date) -> dict[int | None, Point]:
+    tree, found = figures.tree, figures.progress
     said = progress.rollup(tree.programme, (), {}).programme.percent
     listed: dict[int | None, Point] = {rows.WHOLE: _point(found.programme, day, said)}
     for milestone in tree.programme.milestones:
@@ -163,24 +171,29 @@ def rebuild(ctx: Context, slug: str) -> int:
     Gives how many points there are now of such days. Nothing recorded is touched; the same again makes the same.
     Raises ProgrammeUnknown.
     """
-    with ctx.db.write() as session:
+    with ctx.db.read() as session:
         programme = trees.get(session, slug)
-        record_in(session, programme, ctx.now())
-        return rebuild_in(session, programme)
+    record(ctx, _id(programme))
+    return _rebuild(ctx, programme)
 
 
-def rebuild_in(session: Session, programme: ProgrammeRow) -> int:
-    """The same within a transaction, for a programme that was recorded at least once."""
-    first = rows.first_days(session, _id(programme))
+def _rebuild(ctx: Context, programme: ProgrammeRow) -> int:
+    """The same, of a programme that was recorded at least once."""
+    with ctx.db.read() as session:
+        first = rows.first_days(session, _id(programme))
     began = first.get(rows.WHOLE)
     if began is None:
         return 0
-    tree = trees.load(session, programme.slug)
+    figures = status.figures(ctx, programme.slug)
+    tree = figures.tree
     there = {key for key, node in tree.ids.items() if first.get(node) == began}
-    zone = ZoneInfo(programme.time_zone)
-    found = rebuilding.rebuilt(tree.programme, status.measured(session, tree, programme.time_zone), there, zone, began)
+    found = rebuilding.rebuilt(tree.programme, figures.reading, there, ZoneInfo(figures.row.time_zone), began)
     listed = [(tree.ids[key] if key is not None else rows.WHOLE, point) for key, point in found]
-    rows.replace_rebuilt(session, tree.id, listed)
+    with ctx.db.write() as session:
+        if revisions.lock(session, tree.id) is None:
+            return 0
+        rows.replace_rebuilt(session, tree.id, listed)
+        revisions.rebuild_later(session, tree.id, False)
     return len(listed)
 
 

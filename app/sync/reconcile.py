@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, Plan, fingerprint, guard
-from app.db import deliveries, journal, mirror, targets, usage
+from app.db import deliveries, journal, mirror, revisions, targets, usage
 from app.db.models import PlanRow, TargetRow
 from app.sync import compute, history, lease, settle
 from app.sync.context import Context, new_id
@@ -151,7 +151,15 @@ def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = 
     with ctx.db.read() as session:
         target = targets.get(session, name)
     with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
-        return _plan(held, target, connector, adopt=adopt, recreate=recreate)
+        planned = _plan(held, target, connector, adopt=adopt, recreate=recreate)
+    _told(ctx, target)
+    return planned
+
+
+def _told(ctx: Context, target: TargetRow) -> None:
+    """Have history take in what was found: at once by a command, soon by the service, whose schedule sees to it."""
+    if not ctx.service:
+        history.catch_up(ctx, target.programme_id)
 
 
 def _plan(held: Lease, target: TargetRow, connector: Connector, *, adopt: bool, recreate: bool) -> Planned:
@@ -212,8 +220,8 @@ def observe(held: Lease, connector: Connector, *, full: bool, writing: bool = Fa
         else:
             _bad(session, target, observation.problem, unanswered, ctx.now(), patience=observation.retry_after)
         session.add(target)
-    if not writing and (changed or (first and whole)):
-        history.record(ctx.db, target.programme_id, ctx.now(), rebuild=first and whole)
+        if first and whole:
+            revisions.rebuild_later(session, target.programme_id)
     return Seen(observation, changed)
 
 
@@ -292,8 +300,10 @@ def apply_plan(
         run_id = runner.begin(planned.id, urgent_first(steps), max_percent=max_percent, recreate=recreate)
         on_run(run_id)
         state, outcomes = runner.carry_out(urgent_first(steps))
-        adopted = any(outcome.action == "adopt" for outcome in outcomes)
-        history.record(ctx.db, target.programme_id, ctx.now(), rebuild=adopted)
+        if any(outcome.action == "adopt" for outcome in outcomes):
+            with ctx.db.write() as session:
+                revisions.rebuild_later(session, target.programme_id)
+        _told(ctx, target)
         return Applied(run_id, state, tuple(outcomes), connector.requests)
 
 
@@ -396,6 +406,7 @@ def refresh(ctx: Context, name: str, *, full: bool = False, patience: float = PA
     except MilepostError as error:
         paused = failed(ctx, target.id, error)
         return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message, paused=paused)
+    _told(ctx, target)
     return Refreshed(
         name,
         complete=seen.complete,

@@ -16,6 +16,7 @@ from app.db import trees
 from app.db.engine import Database
 from app.db.models import ProgrammeRow
 from app.sync import history, zones
+from app.sync.context import Context
 from mappings import roadmap
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -116,7 +117,10 @@ def import_roadmap(
                 version -= 1
         if row is not None and not dry_run:
             row.time_zone = zone or row.time_zone
-            history.record_in(session, row, now)
+            session.add(row)
+            stored = row
+    if not dry_run and stored is not None and stored.id is not None:
+        history.record(Context(db, now=lambda: now), stored.id)
     kinds = [node.kind for node in fresh]
     return Imported(
         programme=slug,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from sqlmodel import Session
 
@@ -33,6 +34,7 @@ from app.sync.documents import (
     TaskStatus,
     WindowStatus,
 )
+from app.sync.kept import Shelf
 from app.sync.outlooks import Outlooks
 from app.sync.translate import Measured
 from mappings import profile, roadmap
@@ -56,7 +58,7 @@ class Reading:
     closed: dict[str, bool] = field(default_factory=dict)
     issues: dict[str, Counter[str]] = field(default_factory=dict)
     finished: dict[str, date] = field(default_factory=dict)
-    targets: dict[str, TargetRow] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)  # milestone -> the id of its target
     severities: Severities = field(default_factory=Severities)
     defects: list[Defect] = field(default_factory=list)
     owned: list[Owned] = field(default_factory=list)
@@ -79,7 +81,7 @@ def measured(session: Session, tree: Tree, zone: str = "UTC") -> Reading:
         reading.closed |= found.closed
         reading.issues |= found.issues
         reading.finished |= {k: item.closed_at.date() for k, item in found.finished.items() if item.closed_at}
-        reading.targets |= {keys[node]: target for node in chosen[target.id]}
+        reading.targets |= {keys[node]: target.id for node in chosen[target.id]}
     return reading
 
 
@@ -109,6 +111,16 @@ def _judged_by_profile(
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What a programme's figures are at one revision, `row`'s. They are shared: whoever reads them changes nothing."""
+
+    row: ProgrammeRow
+    tree: Tree
+    reading: Reading
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A programme's status now, and what it was made from. `today` is a day of the programme's time zone."""
 
@@ -120,34 +132,102 @@ class Standing:
     today: date
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status as JSON. `tag` is another one only when more than the time of the last read is another."""
+
+    body: bytes
+    tag: str
+    as_of: datetime
+
+
 def status(ctx: Context, slug: str) -> ProgrammeStatus:
     """The whole programme's status now. Raises ProgrammeUnknown."""
     return standing(ctx, slug).document
 
 
 def standing(ctx: Context, slug: str) -> Standing:
-    """The same, with what it was made from. Raises ProgrammeUnknown."""
-    with ctx.db.read() as session:
+    """The same, with what it was made from; all of it is shared, and not to be changed. Raises ProgrammeUnknown."""
+    with ctx.kept.shelf(slug) as shelf, ctx.db.read() as session:
+        return _standing(ctx, session, shelf, slug)[0]
+
+
+def answer(ctx: Context, slug: str) -> Answer:
+    """The status in bytes, which are made once for as long as it is the same. Raises ProgrammeUnknown."""
+    with ctx.kept.shelf(slug) as shelf, ctx.db.read() as session:
+        found, stamp = _standing(ctx, session, shelf, slug)
+        document = found.document
+        body = shelf.part("body", stamp, lambda: document.model_dump_json().encode())
+        tag = shelf.part("tag", stamp, lambda: tag_of(document))
+    return Answer(body, tag, document.as_of)
+
+
+def tag_of(document: ProgrammeStatus | MilestoneStatus) -> str:
+    """A short name of what a document says, whenever it was read."""
+    task: Any = {"as_of": True}
+    milestone = task | {"tasks": {"__all__": task}}
+    apart = milestone if isinstance(document, MilestoneStatus) else task | {"milestones": {"__all__": milestone}}
+    return hashlib.sha256(document.model_dump_json(exclude=apart).encode()).hexdigest()[:32]
+
+
+def figures(ctx: Context, slug: str) -> Figures:
+    """What is counted, without judging it. Raises ProgrammeUnknown."""
+    with ctx.kept.shelf(slug) as shelf, ctx.db.read() as session:
         row = trees.get(session, slug)
-        tree = trees.load(session, slug)
+        return _figures(session, shelf, row, targets.all_of(session, row.id))[0]
+
+
+def _figures(session: Session, shelf: Shelf, row: ProgrammeRow, rows: Sequence[TargetRow]) -> tuple[Figures, Hashable]:
+    """With the stamp of what they rest on. A profile is a file, of which no revision tells; and a programme that was
+    removed and is imported again may have the revision, and the id, that it had.
+    """
+    stamp = (row.id, row.created_at, row.revision, row.title, row.time_zone, tuple(_profile(target) for target in rows))
+
+    def make() -> Figures:
+        tree = trees.load(session, row.slug)
         reading = measured(session, tree, row.time_zone)
-        counted = progress.rollup(tree.programme, reading.units, reading.epics)
-        now = ctx.now()
-        today = zones.day_of(now, row.time_zone)
-        found = outlooks.outlooks(session, tree, counted, reading.defects, today)
-    document = _View(tree, reading, counted, found, row, now).programme()
-    return Standing(document, tree, reading, found, now, today)
+        shelf.lines = len(tree.ids) + len(reading.units)
+        return Figures(row, tree, reading, progress.rollup(tree.programme, reading.units, reading.epics))
+
+    return shelf.part("figures", stamp, make), stamp
 
 
-def figures(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:
+def _profile(target: TargetRow) -> tuple[str, str]:
+    try:
+        return target.name, repr(profile.load(target.profile))
+    except profile.BadProfile as error:
+        return target.name, error.message
+
+
+def _standing(ctx: Context, session: Session, shelf: Shelf, slug: str) -> tuple[Standing, Hashable]:
+    """With the stamp of all that it rests on, the time of the last reads too."""
+    row = trees.get(session, slug)
+    rows = targets.all_of(session, row.id)
+    counted, stamp = _figures(session, shelf, row, rows)
+    now = ctx.now()
+    today = zones.day_of(now, row.time_zone)
+    tree, reading = counted.tree, counted.reading
+    stamp = (stamp, today)
+    judged = shelf.part(
+        "outlooks", stamp, lambda: outlooks.outlooks(session, tree, counted.progress, reading.defects, today)
+    )
+    reads = {target.id: _Read.of(target, now) for target in rows}
+    stamp = (stamp, row.updated_at, tuple(reads.items()))
+    document = shelf.part(
+        "document", stamp, lambda: _View(tree, reading, counted.progress, judged, row, reads, today).programme()
+    )
+    return Standing(document, tree, reading, judged, now, today), stamp
+
+
+def exported(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:
     """What `milepost export` writes back: whole percentages of what was measured, by node key. Raises ProgrammeUnknown.
 
     A milestone that is wholly measured and done gets the day on which its last issue was closed, or of the last read.
     """
+    there = figures(ctx, slug)
+    tree, reading, counts = there.tree, there.reading, there.progress.counts
     with ctx.db.read() as session:
-        tree = trees.load(session, slug)
-        reading = measured(session, tree)
-    counts = progress.rollup(tree.programme, reading.units, reading.epics).counts
+        reads = {target.id: target.last_refresh for target in targets.all_of(session, tree.id)}
     found: dict[str, roadmap.Figure] = {}
     for milestone in tree.programme.milestones:
         nodes: list[Milestone | Task] = [milestone, *milestone.tasks]
@@ -157,8 +237,7 @@ def figures(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:
                 continue
             day = None
             if node is milestone and count.percent == 100 and _wholly_measured(milestone, counts):
-                target = reading.targets.get(milestone.key)
-                read = target.last_refresh if target else None
+                read = reads.get(reading.targets.get(milestone.key, ""))
                 day = reading.finished.get(milestone.key) or (read or ctx.now()).date()
             found[node.key] = roadmap.Figure(int(count.percent), day)
     return found
@@ -168,19 +247,40 @@ def _wholly_measured(milestone: Milestone, counts: Mapping[str, Count]) -> bool:
     return all(counts[task.key].source == "measured" for task in milestone.tasks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is told of a target's last read."""
+
+    name: str
+    last: datetime | None
+    stale: bool
+    why: str | None
+
+    @classmethod
+    def of(cls, target: TargetRow, now: datetime) -> _Read:
+        last = target.last_refresh
+        if last is None:
+            return cls(target.name, None, True, target.last_error or "never read")
+        if target.pause_reason:
+            why = f"paused, as its {target.pause_reason} were refused: {target.last_error}"
+            return cls(target.name, last, True, why)
+        stale = now - last > timedelta(seconds=STALE_AFTER * target.interval_seconds)
+        why = target.last_error or f"last read {last:%Y-%m-%d %H:%M} UTC"
+        return cls(target.name, last, stale, why if stale else None)
+
+
 @dataclass(slots=True)
 class _View:
+    """`reads` by target id."""
+
     tree: Tree
     reading: Reading
     progress: Progress
     outlooks: Outlooks
     row: ProgrammeRow
-    now: datetime
+    reads: Mapping[str, _Read]
+    today: date
     tallies: Mapping[str | None, list[SeverityStatus]] = field(init=False)
-
-    @property
-    def today(self) -> date:
-        return zones.day_of(self.now, self.row.time_zone)
 
     def programme(self) -> ProgrammeStatus:
         tree = self.tree.programme
@@ -211,9 +311,8 @@ class _View:
     def milestone(self, milestone: Milestone) -> MilestoneStatus:
         key = milestone.key
         count = self.progress.counts[key]
-        target = self.reading.targets.get(key)
-        as_of = (target.last_refresh if target else None) or self.row.updated_at
-        stale, why = self._stale(target)
+        read = self.reads.get(self.reading.targets.get(key, ""))
+        as_of = (read.last if read else None) or self.row.updated_at
         found = self.outlooks.milestones[key]
         closed = self.reading.closed.get(key, milestone.completed)
         own = self.reading.issues.get(key, Counter())
@@ -229,11 +328,11 @@ class _View:
             depends_on=list(milestone.depends_on),
             prerequisites=list(milestone.prerequisites),
             blocked_by=list(self.outlooks.waiting.nodes[key].blocked_by),
-            target=target.name if target else None,
+            target=read.name if read else None,
             url=ref.url if ref else None,
             as_of=as_of,
-            stale=stale,
-            stale_reason=why,
+            stale=read.stale if read else False,
+            stale_reason=read.why if read else None,
             issues=Issues(open=own["open"], closed=own["closed"], added=self.progress.added[key]),
             tasks=[self.task(task, as_of) for task in milestone.tasks],
             defects=self.tallies.get(key, []),
@@ -253,16 +352,6 @@ class _View:
             sum_.closed += one.closed
             sum_.overdue += one.overdue
         return found | {None: [whole[severity] for severity in sorted(whole)]}
-
-    def _stale(self, target: TargetRow | None) -> tuple[bool, str | None]:
-        if target is None:
-            return False, None
-        if target.last_refresh is None:
-            return True, target.last_error or "never read"
-        if target.pause_reason:
-            return True, f"paused, as its {target.pause_reason} were refused: {target.last_error}"
-        stale = self.now - target.last_refresh > timedelta(seconds=STALE_AFTER * target.interval_seconds)
-        return stale, ((target.last_error or f"last read {target.last_refresh:%Y-%m-%d %H:%M} UTC") if stale else None)
 
     def task(self, task: Task, as_of: datetime) -> TaskStatus:
         count = self.progress.counts[task.key]

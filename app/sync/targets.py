@@ -89,8 +89,7 @@ def add(ctx: Context, new: NewTarget) -> dict[str, Any]:
         programme = trees.get(session, new.programme)
         row.programme_id = programme.id or 0
         row.nodes = _nodes(session, new, row.programme_id)
-        session.add(row)
-        session.flush()
+        targets.add(session, row)
         return as_json(session, row)
 
 

@@ -16,6 +16,9 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     with op.batch_alter_table("programme") as programme:
         programme.add_column(sa.Column("time_zone", sa.String(), nullable=False, server_default="UTC"))
+        programme.add_column(sa.Column("revision", sa.BigInteger(), nullable=False, server_default="1"))
+        programme.add_column(sa.Column("recorded", sa.BigInteger(), nullable=False, server_default="0"))
+        programme.add_column(sa.Column("rebuild_due", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("node") as node:
         node.add_column(sa.Column("baseline_start", sa.Date(), nullable=True))
         node.add_column(sa.Column("baseline_end", sa.Date(), nullable=True))
@@ -58,4 +61,5 @@ def downgrade() -> None:
         node.drop_column("baseline_end")
         node.drop_column("baseline_start")
     with op.batch_alter_table("programme") as programme:
-        programme.drop_column("time_zone")
+        for name in ("rebuild_due", "recorded", "revision", "time_zone"):
+            programme.drop_column(name)

@@ -339,7 +339,7 @@ def test_every_answer_carries_the_security_headers(locked: Locked, method: str, 
 
 
 def test_an_unexpected_error_carries_them_too(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sync.status.status", lambda *_: 1 / 0)
+    monkeypatch.setattr("app.sync.status.answer", lambda *_: 1 / 0)
     broken = locked.people[V].get(f"{P}/small/status")
     assert broken.status_code == 500
     assert "frame-ancestors 'none'" in broken.headers["content-security-policy"]

@@ -46,7 +46,7 @@ def test_an_unexpected_error_is_a_problem_without_its_words(
     def broken(*args: object) -> None:
         raise ZeroDivisionError("the words of a defect")
 
-    monkeypatch.setattr("app.sync.status.status", broken)
+    monkeypatch.setattr("app.sync.status.answer", broken)
     answer = house.api.get("/programmes/small/status")
     assert (answer.status_code, answer.json()["type"]) == (500, "unexpected")
     assert "words of a defect" not in answer.text

@@ -224,3 +224,7 @@ def test_a_chart_can_be_pointed_at(stage: Stage, work: Work) -> None:
     drawn.wait_for(timeout=20_000)
     assert "Foundations" in drawn.text_content()
     assert manager.locator("figure img").count() == 1
+    stage.api.patch(f"/api/v1{work.at}", json={"title": "Another"}).raise_for_status()
+    manager.locator("h1", has_text="Another").wait_for()  # without a reload
+    assert manager.locator("figure .chart svg").count() == 1
+    assert manager.locator("figure img").count() == 1

@@ -278,7 +278,7 @@ def test_what_is_known_of_a_later_day_says_nothing_of_the_one_that_ended(
     with ctx.db.read() as session:
         programme = trees.get(session, "small").id
     assert programme is not None
-    history.record(ctx.db, programme, clock.now)  # a refresh was faster than the minute's tick
+    history.record(ctx, programme)  # a refresh was faster than the minute's tick
     close_in_mirror(ctx)
     days.tick()
     assert list(of(ctx, "1A")) == ["2026-11-02", "2026-11-03"]

@@ -45,6 +45,7 @@ async function load() {
     const where = position(main);
     main.replaceWith(document.adoptNode(fresh));
     if (where) goBack(where);
+    document.dispatchEvent(new Event("loaded-again"));
     if (!answer.ok) source?.close();
   } catch {
     main.classList.add("unreachable");
