@@ -109,6 +109,7 @@ class _Stored(Collector):
         yield from _tracker(found)
         yield _by_state("milepost_runs", "Runs that are kept, by state.", found.runs, RUN_STATES)
         yield _by_state("milepost_notifications", "Notifications by state.", found.notifications, NOTIFICATION_STATES)
+        yield _reports(found)
 
 
 def _family(name: str, words: str, *more: str) -> GaugeMetricFamily:
@@ -159,6 +160,17 @@ def _tracker(found: Gauges) -> Iterator[Metric]:
             left.add_metric(labels, one.usage.remaining)
             most.add_metric(labels, one.usage.most)
     yield from (requests, left, most)
+
+
+def _reports(found: Gauges) -> Metric:
+    failing = GaugeMetricFamily(
+        "milepost_report_schedule_failing",
+        "1 when the last attempt to make the report failed.",
+        labels=["schedule", "programme"],
+    )
+    for one in found.reports:
+        failing.add_metric([one.row.name, one.programme], bool(one.row.last_error))
+    return failing
 
 
 def _by_state(name: str, words: str, counts: dict[str, int], states: tuple[str, ...]) -> Metric:

@@ -34,7 +34,10 @@ def add(
         str, typer.Option(metavar="VAR", help="The variable that holds the signing secret, whsec_….")
     ] = "",
     on: Annotated[
-        str | None, typer.Option(metavar="EVENT,EVENT…", help=f"{', '.join(EVENTS)}; all by default.")
+        str | None,
+        typer.Option(
+            metavar="EVENT,EVENT…", help=f"{', '.join(EVENTS)}; all by default. nothing: only scheduled reports."
+        ),
     ] = None,
     as_json: AsJson = False,
     database: DatabaseUrl = None,
@@ -49,7 +52,8 @@ def add(
     if as_json:
         output.document(made)
     else:
-        output.say(f"{name} is told of {', '.join(made['on'])}; try it: milepost notify test {name}")
+        told = ", ".join(made["on"]) or "nothing but what `milepost report schedule` sends"
+        output.say(f"{name} is told of {told}; try it: milepost notify test {name}")
 
 
 @group.command("list")
@@ -72,7 +76,7 @@ def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
 
 @group.command("remove")
 def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
-    """Remove a notifier, and what waits for it."""
+    """Remove a notifier, and what waits for it. Not while reports are scheduled for it."""
     notify.remove(output.context(database), name)
     if as_json:
         output.document({"removed": name})

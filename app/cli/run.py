@@ -8,6 +8,7 @@ import traceback
 from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from app.cli import (
     databases,
@@ -44,8 +45,19 @@ A first round, with a sandbox instead of a real tracker:
   milepost status update-1
 """
 
+
+class Commands(TyperGroup):
+    """Commands may have a name of two words: `report schedule` beside `report SLUG`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name = " ".join(args[:2])
+        found = self.get_command(ctx, name)
+        return (name, found, args[2:]) if found else super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="milepost",
+    cls=Commands,
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

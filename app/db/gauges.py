@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from app.db import report_schedules
 from app.db.models import (
     DeliveryRow,
     LeaseRow,
@@ -20,6 +21,7 @@ from app.db.models import (
     TargetRow,
     UsageRow,
 )
+from app.db.report_schedules import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Gauges:
     targets: list[TargetGauge]
     runs: dict[str, int]
     notifications: dict[str, int]
+    reports: list[Scheduled]
 
 
 def read(session: Session) -> Gauges:
@@ -87,6 +90,7 @@ def read(session: Session) -> Gauges:
         ],
         dict(session.exec(select(RunRow.state, func.count()).group_by(RunRow.state)).all()),
         dict(session.exec(select(NotificationRow.state, func.count()).group_by(NotificationRow.state)).all()),
+        report_schedules.everyone(session),
     )
 
 

@@ -459,3 +459,26 @@ class NotificationRow(SQLModel, table=True):
     due_at: datetime = Field(sa_column=_time(null=False))
     finished_at: datetime | None = Field(default=None, sa_column=_time())
     error: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
+class ReportScheduleRow(SQLModel, table=True):
+    """A report that is made each day, or each week on `weekday` (Monday is 0), when the clocks of the programme's time
+    zone show `at` ("08:00"). It goes to `file`, or to a notifier where that is "".
+
+    `reported_at` is when the last one was made; when the next is due follows from it. Nobody makes it before
+    `again_at`: who makes it moves it on, and so knows in the end whether another has made it meanwhile.
+    """
+
+    __tablename__ = "report_schedule"
+    id: int | None = Field(default=None, sa_column=_id())
+    programme_id: int = Field(sa_column=_to("programme"))
+    name: str = Field(unique=True)
+    weekday: int | None = None
+    at: str
+    file: str = Field(default="", sa_column=Column(Text, nullable=False))
+    notifier_id: int | None = Field(default=None, sa_column=_to("notifier", null=True))
+    created_at: datetime = Field(sa_column=_time(null=False))
+    reported_at: datetime | None = Field(default=None, sa_column=_time())
+    again_at: datetime = Field(sa_column=_time(null=False))
+    failures: int = 0
+    last_error: str = Field(default="", sa_column=Column(Text, nullable=False))

@@ -56,7 +56,7 @@ class Schedule:
         """Tells the queue how its jobs are done; nothing is enqueued before `start`.
 
         `resume` goes on with interrupted runs. `keep`: how long the audit is kept. `replay`: how often missed
-        deliveries are looked for. `days` is called each minute: it sees to the ends of days.
+        deliveries are looked for. `days` is called each minute: it sees to the ends of days and the reports due.
         """
         self._ctx = ctx
         self._queue = queue

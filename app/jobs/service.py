@@ -12,7 +12,7 @@ from app.jobs.queue import LocalQueue, Queue
 from app.jobs.runs import Runs
 from app.jobs.schedule import Schedule
 from app.settings import Settings
-from app.sync import lease
+from app.sync import lease, report_schedules
 from app.sync.context import Context
 from app.sync.rhythm import Rhythm
 
@@ -42,6 +42,7 @@ class Jobs:
         self._ctx = ctx
         self.queue = queue_for(ctx.db)
         self.runs = Runs(ctx)
+        self._days = Days(ctx, timedelta(days=settings.history_days))
         self.schedule = Schedule(
             ctx,
             self.queue,
@@ -50,8 +51,13 @@ class Jobs:
             keep=timedelta(days=settings.audit_days),
             rhythm=Rhythm(settings.interval_quickest, settings.interval_slowest),
             replay=timedelta(seconds=settings.replay_interval),
-            days=Days(ctx, timedelta(days=settings.history_days)).tick,
+            days=self._minute,
         )
+
+    def _minute(self) -> None:
+        """What is looked at each minute: the ends of days, then the reports that are due and compare with them."""
+        self._days.tick()
+        report_schedules.make_due(self._ctx)
 
     def start(self, *, ticking: bool = True) -> None:
         """Begin to work; without `ticking` only on what others enqueue."""

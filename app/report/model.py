@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from app.core.defects import WORST
 from app.core.progress import Health, Source
 
 NEXT_DAYS = 14
@@ -90,12 +91,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class OpenDefect:
-    """An open defect that a manager must know of. `over_days`: past its allowed age by so much, None if it isn't."""
+    """An open defect; severity 1 is the worst. `over_days`: past its allowed age by so much, None if it isn't."""
 
     milestone: str
     title: str
     url: str | None
-    severity: str
+    severity: int
     age_days: int
     over_days: int | None = None
 
@@ -104,7 +105,7 @@ class OpenDefect:
 class SeverityCount:
     """Open defects of one severity, and how many of them are past their allowed age."""
 
-    severity: str
+    severity: int
     open: int
     over: int = 0
 
@@ -190,7 +191,7 @@ def risks(report: Report) -> tuple[Risk, ...]:
         if item.blocked_by and item.health != "done":
             found.append(Risk("blocked", item.key, item.title, ("waits for " + ", ".join(item.blocked_by),)))
     for item in report.milestones:
-        severe = [defect for defect in report.defects if defect.milestone == item.key]
+        severe = [defect for defect in report.defects if (defect.milestone, defect.severity) == (item.key, WORST)]
         over = sum(defect.over_days is not None for defect in severe)
         if severe:
             said = f"{len(severe)} open" + (f", {over} past the allowed time" if over else "")

@@ -145,11 +145,14 @@ def _risk(risk: Risk, report: Report) -> Line:
 
 def _defects(report: Report) -> Section:
     lines = [
-        Line(f"{item.open} open" + (f", {item.over} past the allowed time" if item.over else ""), title=item.severity)
+        Line(
+            f"{item.open} open" + (f", {item.over} past the allowed time" if item.over else ""),
+            title=f"severity {item.severity}",
+        )
         for item in report.severities
     ]
     for item in report.defects:
-        words = f"{item.severity}, {count(item.age_days, 'day')} old"
+        words = f"severity {item.severity}, {count(item.age_days, 'day')} old"
         if item.over_days is not None:
             words += f", {count(item.over_days, 'day')} past the allowed time"
         lines.append(Line(words, item.milestone, item.title, item.url))

@@ -12,7 +12,8 @@ import httpx
 from app.core.errors import MilepostError
 from app.db import gauges, notices
 from app.db.gauges import TargetGauge
-from app.sync import lease
+from app.db.report_schedules import Scheduled
+from app.sync import lease, report_schedules
 from app.sync.context import Context, credentials, named_secret, webhook_secret
 from app.sync.status import STALE_AFTER
 from connectors.http import http_date, is_loopback
@@ -23,6 +24,7 @@ State = Literal["ok", "warning", "failed"]
 WAITS_LONG: Final = timedelta(minutes=10)
 """How long a delivery may wait before something is wrong: a refresh that fails is tried again within its interval."""
 PLANS_MANY: Final = 100
+REPORT_LATE: Final = timedelta(minutes=10)
 SKEW: Final = 30.0
 SKEW_BAD: Final = 240.0
 """Seconds. GitLab's signed webhooks are refused beyond five minutes, a GitHub App's tokens beyond one."""
@@ -45,7 +47,9 @@ class Found:
 
 
 def targets(ctx: Context) -> list[Found]:
-    """Every target's credentials, webhook and freshness, and what work of it has stalled; and the notifiers."""
+    """Every target's credentials, webhook and freshness, and what work of it has stalled; notifiers and scheduled
+    reports.
+    """
     with ctx.db.read() as session:
         everything = gauges.read(session)
         notifiers = [row for row, _ in notices.everyone(session)]
@@ -65,8 +69,17 @@ def targets(ctx: Context) -> list[Found]:
                 Found(what, "warning", f"{parked} messages were given up", f"milepost notify retry {row.name}")
             )
         else:
-            found.append(Found(what, "ok", f"told of {', '.join(row.events)}"))
-    return found
+            found.append(Found(what, "ok", f"told of {', '.join(row.events) or 'nothing but scheduled reports'}"))
+    return [*found, *(_report(one, now) for one in everything.reports)]
+
+
+def _report(one: Scheduled, now: datetime) -> Found:
+    what, due = f"report {one.row.name}", report_schedules.next_at(one, now)
+    if one.row.last_error:
+        return Found(what, "failed", one.row.last_error, f"milepost report schedule run {one.row.name}")
+    if now - due > REPORT_LATE:
+        return Found(what, "failed", f"it was due at {due:%Y-%m-%d %H:%M} UTC", "is `milepost serve` running?")
+    return Found(what, "ok", f"the next is due at {due:%Y-%m-%d %H:%M} UTC")
 
 
 def _target(one: TargetGauge, now: datetime) -> Iterator[Found]:

@@ -22,7 +22,7 @@ from standardwebhooks import Webhook
 
 from app.core.errors import MilepostError
 from app.core.news import EVENTS
-from app.db import notices, trees
+from app.db import notices, report_schedules, trees
 from app.db.engine import DatabaseUnusable
 from app.db.models import NotificationRow, NotifierRow
 from app.settings import Settings
@@ -38,6 +38,8 @@ Format = Literal["standard", "slack"]
 WAITS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10_800.0, 21_600.0)
 """Seconds from each failed attempt to the next, about as the Standard Webhooks specification has it."""
 ATTEMPTS: Final = len(WAITS) + 1
+NOTHING: Final = "nothing"
+"""In the place of events: no news go there, only the reports that are scheduled for it."""
 LONGEST_WAIT: Final = 86_400.0
 CLAIM: Final = timedelta(seconds=60)
 """How long one attempt may take before another process may make the next."""
@@ -61,9 +63,18 @@ class NotifierExists(MilepostError):
     status = 409
 
 
+class NotifierNeeded(MilepostError):
+    """Reports are scheduled for it."""
+
+    type = "notifier-needed"
+    status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class NewNotifier:
-    """What a notifier is made from. Secrets, and URLs that are one, are named by variable."""
+    """What a notifier is made from. Secrets, and URLs that are one, are named by variable. `events` are of `EVENTS`, or
+    `NOTHING` alone.
+    """
 
     name: str
     programme: str
@@ -89,9 +100,9 @@ def add(ctx: Context, new: NewNotifier) -> dict[str, Any]:
     if new.format == "slack" and new.secret_env:
         raise BadNotifier("--format slack isn't signed", "leave --secret-env out")
     unknown = [event for event in new.events if event not in EVENTS]
-    if unknown or not new.events:
+    if (unknown or not new.events) and list(new.events) != [NOTHING]:
         what = f"{', '.join(unknown)} is no event" if unknown else "--on names no event"
-        raise BadNotifier(what, f"there are: {', '.join(EVENTS)}")
+        raise BadNotifier(what, f"there are: {', '.join(EVENTS)}; or {NOTHING} alone")
     row = NotifierRow(
         programme_id=0,
         name=new.name,
@@ -139,9 +150,16 @@ def listed(ctx: Context) -> list[dict[str, Any]]:
 
 
 def remove(ctx: Context, name: str) -> None:
-    """Forget a notifier, and what waits for it. Raises NotifierUnknown."""
+    """Forget a notifier, and what waits for it. Raises NotifierUnknown, NotifierNeeded."""
     with ctx.db.write() as session:
-        session.delete(notices.get(session, name))
+        row = notices.get(session, name)
+        scheduled = report_schedules.of_notifier(session, row.id or 0)
+        if scheduled:
+            raise NotifierNeeded(
+                f"reports are scheduled for {name!r}: {', '.join(scheduled)}",
+                f"milepost report schedule remove {scheduled[0]}",
+            )
+        session.delete(row)
 
 
 def retry(ctx: Context, name: str) -> int:
@@ -269,11 +287,13 @@ def _local(given: bool | None) -> bool:
 
 
 __all__ = [
+    "NOTHING",
     "BadAddress",
     "BadNotifier",
     "NewNotifier",
     "NotDelivered",
     "NotifierExists",
+    "NotifierNeeded",
     "add",
     "as_json",
     "listed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from app.core.outlook import spanned
 from app.core.progress import Count, judge
 from app.core.tree import Window
 from app.report import model
+from app.report.render import document, html, markdown
 from app.report.table import Row
 from app.sync import history, status
 from app.sync.context import Context
@@ -109,13 +111,13 @@ def report(ctx: Context, slug: str, since: date | None = None) -> model.Report:
         ),
         milestones=tuple(milestones),
         finished=tuple(_finished(document, past)) if known else (),
-        severities=tuple(model.SeverityCount(str(each.severity), each.open, each.overdue) for each in document.defects),
+        severities=tuple(model.SeverityCount(each.severity, each.open, each.overdue) for each in document.defects),
         defects=tuple(
             model.OpenDefect(
                 each.defect.milestone or "",
                 each.defect.title,
                 each.defect.url or None,
-                str(each.defect.severity),
+                each.defect.severity,
                 each.age,
                 each.over or None,
             )
@@ -240,6 +242,13 @@ def rows(document: ProgrammeStatus) -> Iterator[Row]:
                 yield Row(
                     s.key, "step", t.key, s.title, done=int(s.done), total=1, target=m.target or "", url=s.url or ""
                 )
+
+
+def rendered(ctx: Context, found: model.Report, form: str) -> str:
+    """A report as a file: `md`, `html` (with pictures) or `json`. Raises ProgrammeUnknown."""
+    if form == "html":
+        return html(found, drawn(ctx, found.slug))
+    return markdown(found) if form == "md" else json.dumps(document(found), ensure_ascii=False, indent=2) + "\n"
 
 
 def drawn(ctx: Context, slug: str) -> list[str]:

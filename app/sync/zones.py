@@ -30,3 +30,11 @@ def day_of(moment: datetime, zone: str) -> date:
 def end_of(day: date, zone: str) -> datetime:
     """The moment at which a day ends in a time zone, in UTC."""
     return datetime.combine(day + timedelta(days=1), time(), zoneinfo.ZoneInfo(zone)).astimezone(UTC)
+
+
+def moment_of(day: date, at: time, zone: str) -> datetime:
+    """The moment at which the clocks of a time zone show `at` on a day, in UTC: one a day, whatever the clocks do.
+
+    Where they show it twice, the first time; where they skip it, as long after the last minute before as it would be.
+    """
+    return datetime.combine(day, at, zoneinfo.ZoneInfo(zone)).astimezone(UTC)

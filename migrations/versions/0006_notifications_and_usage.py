@@ -1,4 +1,4 @@
-"""Notifications: where news go, what is to be sent, what was told last; what targets cost their trackers"""
+"""Notifications: where news go, what is to be sent, what was told last; reports by schedule; what targets cost"""
 
 from __future__ import annotations
 
@@ -70,9 +70,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_notification_notifier_id", "notification", ["notifier_id"])
     op.create_index("notification_waiting", "notification", ["state", "notifier_id"])
+    op.create_table(
+        "report_schedule",
+        sa.Column("id", _key(), autoincrement=True, nullable=False),
+        sa.Column("programme_id", _key(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("weekday", sa.Integer(), nullable=True),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("notifier_id", _key(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("again_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["programme_id"], ["programme.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["notifier_id"], ["notifier.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_index("ix_report_schedule_programme_id", "report_schedule", ["programme_id"])
+    op.create_index("ix_report_schedule_notifier_id", "report_schedule", ["notifier_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("report_schedule")
     op.drop_table("notification")
     op.drop_table("notifier")
     op.drop_table("standing")

@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.cli.run import app as commands
 from app.settings import Settings
+from app.sync import report_schedules
+from app.sync.report_schedules import NewReportSchedule
 from tests.api.house import House, open_house
 
 ROOT = Path(__file__).parents[2]
@@ -25,19 +27,21 @@ SELECTED = re.compile(r"\{([^}]*)\}|\b(?:by|on|without|ignoring)\s*\(([^)]*)\)")
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Sample name -> its labels, as a service with a target tells them."""
+    """Sample name -> its labels, as a service with a target and a report schedule tells them."""
     patch = pytest.MonkeyPatch()
     patch.setenv("GITHUB_TOKEN", "ghp_token_of_tests")
     with open_house(tmp_path_factory.mktemp("deploy"), Settings(_env_file=None)) as house:
-        told = _told(house)
+        told = _told(house, tmp_path_factory.mktemp("reports"))
     patch.undo()
     return told
 
 
-def _told(house: House) -> dict[str, set[str]]:
+def _told(house: House, folder: Path) -> dict[str, set[str]]:
     house.ready()
     house.apply(house.plan())
     house.api.post("/programmes/small/targets/hub/check")
+    schedule = NewReportSchedule("weekly", "small", "week", file=str(folder / "report.md"))
+    report_schedules.add(house.ctx, schedule)
     text = house.root.get("/metrics").text
     found: dict[str, set[str]] = {name: {"job", "instance"} for name in OTHERS}
     for family in text_string_to_metric_families(text):

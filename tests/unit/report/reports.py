@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
+from app.core.progress import Health
 from app.report.model import (
     Before,
     Finished,
@@ -20,70 +23,66 @@ TODAY = date(2026, 11, 24)
 MADE = datetime(2026, 11, 24, 17, 5, tzinfo=UTC)
 
 
+def standing(key: str, title: str, done: int, total: int, health: Health, **more: Any) -> Standing:
+    """One that was measured, and what `more` says of it. Its percentage is `done` of `total`, unknown of nothing."""
+    percent = done * 1000 // total / 10 if total else None
+    return replace(Standing(key, title, None, percent, done, total, 0, "measured", health), **more)
+
+
 def small() -> Report:
     """Two weeks of a programme of four milestones."""
-    programme = Standing(
-        key="",
-        title="Update 1",
-        url=None,
-        percent=45.0,
-        done=9,
-        total=20,
+    programme = standing(
+        "",
+        "Update 1",
+        9,
+        20,
+        "at_risk",
         excluded=1,
-        source="measured",
-        health="at_risk",
         why=("M2 is late",),
         expected=60.0,
-        outlook=Outlook(2.5, date(2026, 12, 20), date(2027, 1, 8)),
-        before=Before(40.0, 8, 20, "on_track"),
-        scope_added=2,
-        scope_removed=2,
+        outlook=Outlook(3.0, date(2026, 12, 18), date(2027, 1, 4)),
+        before=Before(44.4, 8, 18, "on_track"),
+        scope_added=3,
+        scope_removed=1,
     )
-    done = Standing("M1", "Mobilise", "https://git.example/m/1", 100.0, 5, 5, 1, "measured", "done")
-    late = Standing(
-        key="M2",
-        title="Core services",
+    done = standing("M1", "Mobilise", 5, 5, "done", excluded=1, url="https://git.example/m/1")
+    late = standing(
+        "M2",
+        "Core services",
+        4,
+        8,
+        "late",
         url="https://git.example/m/2",
-        percent=50.0,
-        done=4,
-        total=8,
-        excluded=0,
-        source="measured",
-        health="late",
         why=("its window ended 20 Nov 2026",),
-        declared=70.0,
+        declared=62.5,
         expected=100.0,
         window=Span("Weeks 2–6", date(2026, 10, 20), date(2026, 11, 20)),
-        baseline_end=date(2026, 11, 6),
-        slip_days=14,
-        outlook=Outlook(1.0, date(2026, 12, 10), None),
-        before=Before(37.5, 3, 8, "on_track"),
+        baseline_end=date(2026, 11, 10),
+        slip_days=10,
+        outlook=Outlook(1.5, date(2026, 12, 8), None),
+        before=Before(50.0, 3, 6, "on_track"),
+        scope_added=3,
+        scope_removed=1,
     )
-    coming = Standing(
-        key="M3",
-        title="Marketplace",
-        url=None,
-        percent=0.0,
-        done=0,
-        total=7,
-        excluded=0,
+    coming = standing(
+        "M3",
+        "Marketplace",
+        0,
+        7,
+        "on_track",
         source="declared",
-        health="on_track",
         expected=0.0,
-        window=Span("Weeks 8–14", date(2026, 12, 1), date(2027, 1, 12)),
+        window=Span("Weeks 8–14", date(2026, 12, 1), date(2027, 1, 15)),
         blocked_by=("M2",),
         outlook=Outlook(reason="one point of history is too little"),
     )
-    unknown = Standing(
-        key="DM1",
-        title="Design",
-        url=None,
-        percent=None,
-        done=0,
-        total=0,
-        excluded=0,
+    unknown = standing(
+        "DM1",
+        "Design",
+        0,
+        0,
+        "unknown",
         source="unknown",
-        health="unknown",
         why=("nothing to count",),
         window=Span("Pre-GA"),
         stale=True,
@@ -96,25 +95,28 @@ def small() -> Report:
         since=date(2026, 11, 17),
         programme=programme,
         milestones=(done, late, coming, unknown),
-        finished=(Finished("2A.3", "Ledger ships", None, date(2026, 11, 19)),),
-        severities=(SeverityCount("severity-1", 1, 1), SeverityCount("severity-2", 3)),
-        defects=(OpenDefect("M2", "Payments lost", "https://git.example/i/9", "severity-1", 9, 2),),
+        finished=(
+            Finished("2A.3", "Ledger ships", None, date(2026, 11, 19)),
+            Finished("2B", "Refunds", "https://git.example/i/4", None),
+        ),
+        severities=(SeverityCount(1, 1, 1), SeverityCount(2, 1)),
+        defects=(
+            OpenDefect("M2", "Payments lost", "https://git.example/i/9", 1, 9, 2),
+            OpenDefect("M3", "Slow search", None, 2, 1),
+        ),
         overdue=(Overdue("3B", "Pricing rules", None, date(2026, 11, 20), ("ada", "grace")),),
     )
 
 
 def of(words: str, url: str | None = None) -> Report:
     """A report that says `words` wherever people's words can stand."""
-    standing = Standing(
-        key="M1",
-        title=words,
+    one = standing(
+        "M1",
+        words,
+        1,
+        10,
+        "late",
         url=url,
-        percent=10.0,
-        done=1,
-        total=10,
-        excluded=0,
-        source="measured",
-        health="late",
         why=(words,),
         window=Span(words),
         slip_days=3,
@@ -129,10 +131,10 @@ def of(words: str, url: str | None = None) -> Report:
         made_at=MADE,
         today=TODAY,
         since=date(2026, 11, 17),
-        programme=standing,
-        milestones=(standing,),
+        programme=one,
+        milestones=(one,),
         finished=(Finished("1A", words, url, None),),
-        severities=(SeverityCount(words, 1),),
-        defects=(OpenDefect("M1", words, url, words, 3),),
+        severities=(SeverityCount(1, 1),),
+        defects=(OpenDefect("M1", words, url, 1, 3),),
         overdue=(Overdue("1B", words, url, TODAY, (words,)),),
     )

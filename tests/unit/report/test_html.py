@@ -73,8 +73,8 @@ def test_it_says_what_the_markdown_says():
     for said in (
         "Update 1: status on 24 Nov 2026",
         "45 % (9 of 20), at risk: M2 is late.",
-        "Since 17 Nov 2026: 40 % → 45 %, 8 of 20 → 9 of 20 done, scope +2 −2, on track → at risk.",
-        "14 days later: from 6 Nov 2026 to 20 Nov 2026",
+        "Since 17 Nov 2026: 44.4 % → 45 %, 8 of 18 → 9 of 20 done, scope +3 −1, on track → at risk.",
+        "10 days later: from 10 Nov 2026 to 20 Nov 2026",
         "waits for M2",
         "begins 1 Dec 2026",
         "was due 20 Nov 2026, ada, grace",

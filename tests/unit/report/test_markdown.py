@@ -34,6 +34,7 @@ def visible(tokens: list[Token]) -> str:
 
 
 def test_a_small_report_reads_as_written_down():
+    """`small.md` was written by hand, from the values of `small()`: it is never made by the renderer."""
     assert markdown(small()) == (Path(__file__).parent / "small.md").read_text()
 
 
