@@ -94,8 +94,8 @@ class Source:
 def decode(source: bytes, max_bytes: int) -> Source:
     """The document's lines. LF, CRLF, CR and CR CR LF end a line; a byte order mark is no part of the first.
 
-    Raises RoadmapRefused for what is not UTF-8 and for what is too large to be read: in bytes, in lines, in one line,
-    in list items or in table cells. Each bound keeps the cost of a hostile document to a few seconds.
+    Raises RoadmapRefused for what is not UTF-8 or holds a NUL, and for what is too large to be read: in bytes, lines,
+    one line, list items or table cells. Each bound keeps the cost of a hostile document to a few seconds.
     """
     if len(source) > max_bytes:
         raise RoadmapRefused([Problem(1, f"the document has {len(source)} bytes, over the limit of {max_bytes}")])
@@ -105,6 +105,9 @@ def decode(source: bytes, max_bytes: int) -> Source:
     except UnicodeDecodeError as wrong:
         line = source.count(b"\n", 0, bom + wrong.start) + 1
         raise RoadmapRefused([Problem(line, "not UTF-8; save the document as UTF-8")]) from None
+    if "\x00" in text:  # as in UTF-16; no database keeps it
+        line = text.count("\n", 0, text.index("\x00")) + 1
+        raise RoadmapRefused([Problem(line, "a NUL character; save the document as plain text in UTF-8")])
     if text.count("\n") + text.count("\r") > 3 * MAX_LINES:
         raise RoadmapRefused([Problem(MAX_LINES + 1, f"more than {MAX_LINES} lines; split the document")])
     found = Source([], [])

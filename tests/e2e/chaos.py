@@ -18,15 +18,16 @@ from typing import Any
 import httpx
 from sqlmodel import select
 
+from app.db import revisions
 from app.db import targets as rows
 from app.db.models import DeliveryRow, JournalRow, RunRow
 from app.jobs.shared import SharedQueue
-from app.sync import status
+from app.sync import history, status
 from app.sync.context import Context
 from tests.api.house import SECRET, until
 
 ROOT = Path(__file__).parents[2]
-MILEPOST = [sys.executable, "-c", "from app.cli import main; main()"]
+PLANTED = "from tests.e2e import defects; defects.plant({!r}); from app.cli import main; main()"
 REPO = "acme/app"
 LINE = re.compile(r"^- \[([ x])\] (\w+\.\d+) ", re.MULTILINE)
 MARKER = re.compile(r"<!-- milepost:small/(\S+) -->")
@@ -48,8 +49,9 @@ class Member:
 
     def begin(self) -> None:
         with self.log.open("ab") as log:
-            command = [*MILEPOST, *self.words]
-            self.process = subprocess.Popen(command, env=self.environment, cwd=self.log.parent, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self.words, env=self.environment, cwd=self.log.parent, stdout=log, stderr=log
+            )
 
     def tell(self, number: int) -> None:
         assert self.process is not None
@@ -75,10 +77,11 @@ class Member:
 
 @dataclass
 class Fleet:
-    """`serves` and `workers`, and the addresses of the former."""
+    """`serves` and `workers`, and the addresses of the former; all have the `defect`, one of `defects.py`, if any."""
 
     folder: Path
     database: str
+    defect: str = ""
     ports: list[int] = field(default_factory=lambda: [free_port(), free_port()])
     serves: list[Member] = field(default_factory=list)
     workers: list[Member] = field(default_factory=list)
@@ -92,11 +95,12 @@ class Fleet:
             "HOOK_SECRET": SECRET,
             "PYTHONPATH": str(ROOT),
         }
+        milepost = [sys.executable, "-c", PLANTED.format(self.defect)]
         for port in self.ports:
-            words = ["serve", "--port", str(port)]
+            words = [*milepost, "serve", "--port", str(port)]
             self.serves.append(Member(words, environment, self.folder / f"serve-{port}.log"))
         for number in (1, 2):
-            self.workers.append(Member(["worker"], environment, self.folder / f"worker-{number}.log"))
+            self.workers.append(Member([*milepost, "worker"], environment, self.folder / f"worker-{number}.log"))
 
     @property
     def members(self) -> list[Member]:
@@ -209,11 +213,20 @@ class Story:
     def rests(self) -> bool:
         """Whether nothing is left to do: a job that runs may still find deliveries that did not arrive."""
         jobs = bool(SharedQueue(self.ctx.db).names())
-        return not jobs and not self.unfinished() and all(one.state == "handled" for one in self.deliveries())
+        return (
+            not jobs
+            and not self.unrecorded()
+            and not self.unfinished()
+            and all(one.state == "handled" for one in self.deliveries())
+        )
 
     def deliveries(self) -> list[DeliveryRow]:
         with self.ctx.db.read() as session:
             return list(session.exec(select(DeliveryRow)))
+
+    def unrecorded(self) -> bool:
+        with self.ctx.db.read() as session:
+            return bool(revisions.unrecorded(session))
 
     def unfinished(self) -> list[str]:
         """Runs that are carried out, or will be gone on with."""
@@ -230,6 +243,11 @@ class Story:
     def figures(self) -> tuple[int, int]:
         found = status.status(self.ctx, "small")
         return found.done, found.total
+
+    def recorded(self) -> tuple[int, int]:
+        """The newest figures of the programme's history."""
+        last = history.history(self.ctx, "small").points[-1].point
+        return last.done, last.total
 
     def path(self) -> str:
         with self.ctx.db.read() as session:

@@ -20,6 +20,7 @@ from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
 from tests.api.house import SECRET, until
 from tests.e2e.chaos import REPO, Fleet, Story, Team, rampage
+from tests.e2e.defects import DEFECTS
 
 pytestmark = pytest.mark.postgres
 
@@ -35,12 +36,26 @@ def document(parts: int) -> bytes:
     return "\n".join(lines).encode()
 
 
-@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.sweep)])
-def test_killed_processes_lose_nothing_and_do_nothing_twice(
-    seconds: int, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_token_of_tests")
     monkeypatch.setenv("HOOK_SECRET", SECRET)
+
+
+@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.sweep)])
+def test_killed_processes_lose_nothing_and_do_nothing_twice(seconds: int, postgres: str, tmp_path: Path) -> None:
+    unharmed(seconds, postgres, tmp_path)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_is_found(defect: str, postgres: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        unharmed(15, postgres, tmp_path, defect)
+
+
+def unharmed(seconds: int, postgres: str, folder: Path, defect: str = "") -> None:
+    """Raises AssertionError where anything was lost, made twice or counted otherwise than the tracker shows it."""
     chance = random.Random(20261124 + seconds)
     db = Database(postgres)
     db.upgrade()
@@ -50,7 +65,7 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(
     with serving(box.app) as url:
         options = {"base_url": url, "webhook_secret_env": "HOOK_SECRET", "interval_seconds": 3600}
         targets.add(ctx, NewTarget("hub", "small", "github", REPO, **options))  # type: ignore[arg-type]
-        story, team, fleet = Story(ctx), Team(url, chance), Fleet(tmp_path, postgres)
+        story, team, fleet = Story(ctx), Team(url, chance), Fleet(folder, postgres, defect)
         hooks = [team.hook(port, story.path()) for port in fleet.ports]
         with db.write() as session:
             rows.get(session, "hub").hook_id = hooks[0]
@@ -67,7 +82,9 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(
             killed = rampage(fleet, team, chance, seconds)
             fleet.ready()
             until(lambda: box.hooks.idle() and story.rests(), 90)
-            assert story.figures()[0] == team.recount()[0]  # what was not made yet has no steps in the tracker
+            assert (
+                story.figures()[0] == story.recorded()[0] == team.recount()[0]
+            )  # what was not made yet has no steps in the tracker
             ended = fleet.end()
         finally:
             for member in fleet.members:
@@ -79,7 +96,7 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(
         assert (story.made_twice(), team.twins()) == ([], [])
         reconcile.apply_plan(ctx, "hub", max_percent=100.0)  # people's edits may have made the plan out of date
         assert (story.made_twice(), team.twins()) == ([], [])
-        assert story.figures() == team.recount()
+        assert story.figures() == story.recorded() == team.recount()
         assert team.recount()[1] == 96
         assert ended == [0, 0, 0, 0]
         assert killed >= seconds / 5

@@ -94,6 +94,14 @@ def test_not_utf_8(source: bytes, line: int) -> None:
     assert refusal(source).problems == (Problem(line, "not UTF-8; save the document as UTF-8"),)
 
 
+def test_no_nul() -> None:
+    """As in UTF-16 without its mark. PostgreSQL can't keep one."""
+    (problem,) = refusal("### M1 — x\n- **Tasks:**\n  - **Task 1A — a\x00b**\n".encode()).problems
+    assert problem == Problem(3, "a NUL character; save the document as plain text in UTF-8")
+    (problem,) = refusal("### M1 x\n".encode("utf-16-le")).problems
+    assert problem.line == 1
+
+
 def test_too_large() -> None:
     assert "over the limit of 10" in refusal("### M1 — x", max_bytes=10).message
     assert "over the limit" in refusal(b"a" * (MAX_BYTES + 1)).message

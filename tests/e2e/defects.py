@@ -1,0 +1,68 @@
+"""Defects that are put into a process, to see that whoever looks for them finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from app.db import deliveries, history
+from app.jobs.shared import SharedQueue
+from app.webhooks import inbox
+
+
+def _answered_before_it_is_stored() -> None:
+    """One delivery in three is answered and forgotten."""
+    keep, seen = inbox._keep, []
+
+    def forgetful(*given: Any, **more: Any) -> Any:
+        seen.append(1)
+        if len(seen) % 3:
+            return keep(*given, **more)
+        return "new"
+
+    inbox._keep = forgetful
+
+
+def _handled_when_it_arrives() -> None:
+    """What is stored asks for nothing any more."""
+    insert = deliveries._insert
+
+    def handled(*given: Any, relevant: bool) -> bool:
+        return insert(*given, relevant=False)
+
+    deliveries._insert = handled
+
+
+def _nobody_takes_over() -> None:
+    """The jobs of a worker that is gone stay where they are."""
+
+    async def nothing(*_: Any) -> None: ...
+
+    SharedQueue._rescue = nothing  # type: ignore[assignment,method-assign]
+
+
+def _history_is_one_behind() -> None:
+    """What is recorded is what was a unit ago."""
+    write = history.write
+
+    def late(session: Any, programme_id: int, found: Any) -> int:
+        return write(
+            session, programme_id, {node: replace(one, done=max(one.done - 1, 0)) for node, one in found.items()}
+        )
+
+    history.write = late
+
+
+DEFECTS: dict[str, Callable[[], None]] = {
+    "answered-before-it-is-stored": _answered_before_it_is_stored,
+    "handled-when-it-arrives": _handled_when_it_arrives,
+    "nobody-takes-over": _nobody_takes_over,
+    "history-is-one-behind": _history_is_one_behind,
+}
+
+
+def plant(name: str) -> None:
+    """Put one in, none where `name` is ""."""
+    if name:
+        DEFECTS[name]()
