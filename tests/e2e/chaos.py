@@ -46,8 +46,10 @@ class Member:
     environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    said: int = 0
 
     def begin(self) -> None:
+        self.said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.words, env=self.environment, cwd=self.log.parent, stdout=log, stderr=log
@@ -70,6 +72,12 @@ class Member:
         finally:
             self.process.kill()
             self.process.wait()
+
+    def working(self) -> bool:
+        """Whether it has said, since it was begun, that it does jobs."""
+        with self.log.open("rb") as log:
+            log.seek(self.said)
+            return b"doing jobs of" in log.read()
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -112,9 +120,11 @@ class Fleet:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until every service answers."""
+        """Wait until every service answers, and every worker does jobs."""
         for port in self.ports:
             until(lambda port=port: answers(port), 60)  # type: ignore[misc]
+        for worker in self.workers:
+            until(worker.working, 60)
 
     def end(self) -> list[int]:
         """End every process gracefully, all at once; gives their exit codes."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from app.db import deliveries, history
-from app.jobs.shared import SharedQueue
 from app.webhooks import inbox
 
 
@@ -34,14 +33,6 @@ def _handled_when_it_arrives() -> None:
     deliveries._insert = handled
 
 
-def _nobody_takes_over() -> None:
-    """The jobs of a worker that is gone stay where they are."""
-
-    async def nothing(*_: Any) -> None: ...
-
-    SharedQueue._rescue = nothing  # type: ignore[assignment,method-assign]
-
-
 def _history_is_one_behind() -> None:
     """What is recorded is what was a unit ago."""
     write = history.write
@@ -57,7 +48,6 @@ def _history_is_one_behind() -> None:
 DEFECTS: dict[str, Callable[[], None]] = {
     "answered-before-it-is-stored": _answered_before_it_is_stored,
     "handled-when-it-arrives": _handled_when_it_arrives,
-    "nobody-takes-over": _nobody_takes_over,
     "history-is-one-behind": _history_is_one_behind,
 }
 
