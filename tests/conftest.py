@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlmodel import Session
 
 from app.sync import status
 from app.sync.context import Context
 from app.sync.kept import Shelf
-from tests.databases import emptied
+from tests.databases import copied, emptied
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,6 +48,25 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_read_once() -> Iterator[None]:
+    """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does once
+    for each way of asking.
+    """
+    make = httpx.create_ssl_context
+
+    @functools.cache
+    def made(verify: Any, cert: Any, trust_env: bool, *environment: str | None) -> ssl.SSLContext:
+        return make(verify=verify, cert=cert, trust_env=trust_env)
+
+    def once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        return made(verify, cert, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +106,9 @@ def what_is_kept_is_what_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None
         return found, stamp
 
     monkeypatch.setattr(status, "_standing", compared)
+
+
+@pytest.fixture
+def postgres_migrated(postgres_server: Any) -> str:
+    """The URL of an empty database at the newest revision."""
+    return copied(postgres_server)

@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.sync.context import Context
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
+from tests.databases import migrated
 
 ROADMAP = """# Small Programme
 
@@ -126,9 +127,7 @@ def until(look: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 def database(folder: Path) -> Database:
-    db = Database(f"sqlite:///{folder / 'milepost.db'}")
-    db.ready()
-    return db
+    return migrated(f"sqlite:///{folder / 'milepost.db'}")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +17,10 @@ import httpx
 import pytest
 
 from app.cli.run import main
-from app.db.engine import Database
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import Options, serving
+from tests.databases import migrated
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 PROFILES = ["github", "github-issues", "gitlab", "gitlab-issues"]
@@ -202,19 +201,9 @@ def tracking(profile: str, options: Options | None = None) -> Iterator[Tracker]:
     box.close()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database at the newest revision, to copy: migrations are slow, and one test of them is enough."""
-    file = tmp_path_factory.mktemp("database") / "milepost.db"
-    db = Database(f"sqlite:///{file}")
-    db.upgrade()
-    db.close()
-    return file
-
-
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Shell:
-    shutil.copy(empty_database, tmp_path)
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    migrated(f"sqlite:///{tmp_path / 'milepost.db'}").close()
     return Shell(tmp_path, monkeypatch)
 
 

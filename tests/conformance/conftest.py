@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from app.db.engine import Database
 from tests.conformance.bench import Bench
 from tests.conformance.failing import CASES, PAGES, RAISED, SOME
 from tests.conformance.site import Site, site
+from tests.databases import migrated
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,22 +30,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, some, ids=lambda case: case.reason)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_tls_context() -> Iterator[None]:
-    """Made once: no test here speaks TLS, and loading certificates takes longer than most of what is tested."""
-    context = httpx.create_ssl_context()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("httpx._transports.default.create_ssl_context", lambda **_: context)
-        yield
-
-
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables, to be copied: making them takes longer than most tests."""
+    """A database with its tables, to be copied."""
     file = tmp_path_factory.mktemp("blank") / "milepost.db"
-    db = Database(f"sqlite:///{file}")
-    db.upgrade()
-    db.close()
+    migrated(f"sqlite:///{file}").close()
     return file
 
 

@@ -22,6 +22,7 @@ from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
 from tests.api.house import ROADMAP, until
+from tests.databases import migrated
 from tests.e2e.chaos import Fleet, Member
 
 pytestmark = pytest.mark.postgres
@@ -58,10 +59,9 @@ class Works:
 
 
 @pytest.fixture
-def works(postgres: str, tmp_path: Path) -> Iterator[Works]:
-    db = Database(postgres)
-    db.upgrade()
-    made = Works(db, Fleet(tmp_path, postgres))
+def works(postgres_migrated: str, tmp_path: Path) -> Iterator[Works]:
+    db = migrated(postgres_migrated)
+    made = Works(db, Fleet(tmp_path, postgres_migrated))
     yield made
     for member in made.fleet.workers:
         if member.alive():

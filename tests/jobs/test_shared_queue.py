@@ -17,6 +17,7 @@ from app.db.engine import Database
 from app.jobs import shared
 from app.jobs.shared import SharedQueue
 from tests.api.house import until
+from tests.databases import migrated
 from tests.jobs.test_queue import Work
 
 pytestmark = pytest.mark.postgres
@@ -24,9 +25,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def db(postgres: str) -> Iterator[Database]:
-    made = Database(postgres)
-    made.upgrade()
+def db(postgres_migrated: str) -> Iterator[Database]:
+    made = migrated(postgres_migrated)
     yield made
     made.close()
 

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from app.core.versions import Changes
-from app.db.engine import Database
 from app.sync import reconcile, roadmap, status, targets
 from app.sync.context import Context, utc_now
 from app.sync.documents import ProgrammeStatus
@@ -21,6 +20,7 @@ from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import Options, serving
+from tests.databases import migrated
 
 SMALL = """# Small Programme
 
@@ -115,8 +115,7 @@ class Site:
 
 
 def open_site(folder: Path, profile: str, url: str | None = None, options: Options = ANY) -> Iterator[Site]:
-    db = Database(url or f"sqlite:///{folder / 'milepost.db'}")
-    db.upgrade()
+    db = migrated(url or f"sqlite:///{folder / 'milepost.db'}")
     github = profile.startswith("github")
     box: Any = GitHubBox(options) if github else GitLabBox(options)
     with serving(box.app) as address:

@@ -24,6 +24,7 @@ from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import Clock, serving
+from tests.databases import migrated
 
 ROOT = Path(__file__).parents[2]
 ROADMAP = ROOT.parent / "shared" / "roadmaps" / "update-milestone-list-1.00.md"
@@ -235,7 +236,6 @@ def a_box(profile: str, around: Around = lambda app: app, clock: Clock | None = 
 
 @contextmanager
 def a_database(url: str) -> Iterator[Database]:
-    db = Database(url)
-    db.upgrade()
+    db = migrated(url)
     yield db
     db.close()

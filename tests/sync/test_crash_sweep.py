@@ -110,7 +110,7 @@ def house(
     monkeypatch.setenv("SSL_CERT_FILE", one_certificate(tmp_path))
     database = f"sqlite:///{tmp_path / 'milepost.db'}"
     if case.database == "postgres":
-        database = str(request.getfixturevalue("postgres"))
+        database = str(request.getfixturevalue("postgres_migrated"))
     more: dict[str, Any] = {"mapping": a_profile(case.profile, tmp_path)} if case.waiting else {}
     executioner = Executioner(tmp_path / "lethal")
     with a_database(database) as db, a_box(case.profile, executioner.around) as (box, url):

@@ -22,6 +22,7 @@ from app.jobs import Days
 from app.sync import history, reconcile, roadmap, status, targets, zones
 from app.sync.context import Context
 from app.sync.targets import NewTarget
+from tests.databases import migrated
 from tests.sync.conftest import SMALL, Site
 from tests.sync.places import Time, a_box
 
@@ -60,8 +61,8 @@ class At:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     name = request.param
-    made = Database(f"sqlite:///{tmp_path / 'm.db'}" if name == "sqlite" else request.getfixturevalue("postgres"))
-    made.upgrade()
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    made = migrated(url if name == "sqlite" else request.getfixturevalue("postgres_migrated"))
     yield made
     made.close()
 
@@ -98,8 +99,7 @@ def test_changes_in_a_tracker_are_recorded_by_day(tmp_path: Path, monkeypatch: p
     """Import, apply, close an issue on another day, drop one: a point a day, and none on a day without a change."""
     time = Time()
     with a_box("github-issues", clock=time) as (box, url):
-        db = Database(f"sqlite:///{tmp_path / 'a.db'}")
-        db.upgrade()
+        db = migrated(f"sqlite:///{tmp_path / 'a.db'}")
         ctx = Context(db, now=time.now, sleep=time.sleep)
         site = Site(ctx, url, box, "github-issues", person_of(url))
         first = time.now().date()
@@ -433,8 +433,7 @@ def adopted(folder: Path, profile: str, box: Any, url: str, time: Time) -> tuple
     time.sleep(3 * 86_400)
     call("POST", "/issues", title="another of theirs", **name)
     time.sleep(5 * 86_400)
-    db = Database(f"sqlite:///{folder / 'late.db'}")
-    db.upgrade()
+    db = migrated(f"sqlite:///{folder / 'late.db'}")
     ctx = Context(db, now=time.now, sleep=time.sleep)
     site = Site(ctx, url, box, profile, people)
     read(ctx)

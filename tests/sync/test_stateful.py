@@ -32,6 +32,7 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import serving
+from tests.databases import migrated
 from tests.sync.conftest import PROFILES
 from tests.sync.life import NUMBERS, House, Life, StoppedClock, act
 from tests.sync.moving import SLUG
@@ -280,9 +281,7 @@ OFTEN = ("github", "gitlab-issues")
 @pytest.fixture(params=[p if p in OFTEN else pytest.param(p, marks=pytest.mark.sweep) for p in PROFILES])
 def house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("HOOK_SECRET", "a-secret")
-    db = Database(f"sqlite:///{tmp_path / 'empty.db'}")
-    db.upgrade()
-    db.close()
+    migrated(f"sqlite:///{tmp_path / 'empty.db'}").close()
     clock = StoppedClock()
     box: Any = GitHubBox(clock=clock) if request.param.startswith("github") else GitLabBox(clock=clock)
     with serving(box.app) as url:

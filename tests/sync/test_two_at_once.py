@@ -55,7 +55,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SSL_CERT_FILE", one_certificate(tmp_path))
     url = f"sqlite:///{tmp_path / 'milepost.db'}"
     if request.param == "postgres":
-        url = str(request.getfixturevalue("postgres"))
+        url = str(request.getfixturevalue("postgres_migrated"))
     with ExitStack() as stack:
         time = Time()
         box, address = stack.enter_context(a_box("github", clock=time))
