@@ -52,7 +52,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def certificates_are_read_once() -> Iterator[None]:
-    """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does once
+    """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does$
     for each way of asking.
     """
     make = httpx.create_ssl_context

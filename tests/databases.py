@@ -28,7 +28,7 @@ MIGRATED, COPY = "migrated", "copy"
 def empty(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
     """Of one of the `KINDS`; for fixtures of any scope."""
     url = f"sqlite:///{folder / 'milepost.db'}"
-    db = migrated(url if kind == "sqlite" else request.getfixturevalue("postgres_migrated"))
+    db = migrated(url if kind == "sqlite" else copied(request.getfixturevalue("postgres_server")))
     try:
         yield db
     finally:

@@ -10,8 +10,6 @@ import typer
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
-from app.db.engine import Database
-from app.settings import Settings
 
 group = typer.Typer(name="db", help="The database's schema.", no_args_is_help=True)
 
@@ -29,6 +27,9 @@ def register(app: typer.Typer) -> None:
 @group.command("upgrade")
 def upgrade(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Bring the schema to this version's. SQLite files are upgraded by any command; PostgreSQL only by this one."""
+    from app.db.engine import Database
+    from app.settings import Settings
+
     db = Database(database or Settings().database_url)
     try:
         before, _ = db.current()
@@ -50,6 +51,9 @@ def downgrade(
     database: DatabaseUrl = None,
 ) -> None:
     """Take the newest migration back, before going back to the version before this one. Back up first."""
+    from app.db.engine import Database
+    from app.settings import Settings
+
     if not yes:
         raise Unconfirmed(
             "what only this version stores would be lost", "back up (milepost db backup), then give --yes"
@@ -76,6 +80,9 @@ def backup(
 
     Example: milepost db backup /backups/milepost-$(date +%F).db
     """
+    from app.db.engine import Database
+    from app.settings import Settings
+
     db = Database(database or Settings().database_url)
     try:
         db.backup(file)
@@ -92,6 +99,9 @@ def backup(
 @group.command("current")
 def current(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """The schema's revision, and the newest."""
+    from app.db.engine import Database
+    from app.settings import Settings
+
     db = Database(database or Settings().database_url)
     try:
         revision, newest = db.current()

@@ -9,9 +9,6 @@ from rich.text import Text
 
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
-from app.sync import inbox
-
-ACTIONS = {"retry": inbox.retry, "discard": inbox.discard}
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +30,16 @@ def deliveries(
     deliveries NAME lists them. deliveries retry ID lets one that was not handled wait for a refresh again.
     deliveries discard ID lets it be.
     """
+    from app.sync import inbox
+
+    actions = {"retry": inbox.retry, "discard": inbox.discard}
     ctx = output.context(database)
     if number is None:
         _tell(name, inbox.listed(ctx, name, limit=limit, state="failed" if failed else None), as_json=as_json)
         return
-    if name not in ACTIONS:
+    if name not in actions:
         raise typer.BadParameter("give `retry ID`, `discard ID`, or a target's name alone")
-    done = ACTIONS[name](ctx, number)
+    done = actions[name](ctx, number)
     if as_json:
         output.document(done)
     elif name == "retry":

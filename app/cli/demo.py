@@ -17,20 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 import app
 from app.cli import output, roadmaps, syncing
 from app.cli.output import AsJson
-from app.cli.people import GitHubPeople, GitLabPeople, People
 from app.cli.sandboxes import listening
-from app.db.engine import Database
-from app.settings import Settings
-from app.sync import reconcile, roadmap, status, targets
-from app.sync.context import Context, utc_now
-from app.sync.documents import ProgrammeStatus
-from app.sync.targets import NewTarget
+
+if TYPE_CHECKING:
+    from app.cli.people import People
+    from app.sync.context import Context
+    from app.sync.documents import ProgrammeStatus
 
 if TYPE_CHECKING:  # the boxes bring a web server along; see sandboxes.py
     from connectors.sandbox.github import GitHubBox
@@ -80,6 +77,8 @@ def demo(
 
     Example: milepost demo --roadmap roadmap.md --once
     """
+    from app.sync import status
+
     once = once or as_json or not output.out.is_terminal
     with ExitStack() as stack:
         stage = _stage(stack)
@@ -102,6 +101,8 @@ def _example() -> Path:
 
 
 def _stage(stack: ExitStack) -> Stage:
+    from app.db.engine import Database
+    from app.sync.context import Context
     from connectors.sandbox.github import GitHubBox
     from connectors.sandbox.gitlab import GitLabBox
 
@@ -121,6 +122,11 @@ def _stage(stack: ExitStack) -> Stage:
 
 def _import(stage: Stage, file: Path, *, quiet: bool) -> None:
     """Import the roadmap, add the two targets, plan and apply."""
+    from app.settings import Settings
+    from app.sync import reconcile, roadmap, status, targets
+    from app.sync.context import utc_now
+    from app.sync.targets import NewTarget
+
     say: Callable[[str], None] = output.note if quiet else output.say
     start = utc_now().date() - timedelta(weeks=WEEKS_AGO)
     settings = Settings()
@@ -160,11 +166,15 @@ def _import(stage: Stage, file: Path, *, quiet: bool) -> None:
 
 
 def _refresh(stage: Stage) -> None:
+    from app.sync import reconcile
+
     for name in ("hub", "lab"):
         reconcile.refresh(stage.ctx, name)
 
 
 def _people(stage: Stage) -> list[People]:
+    from app.cli.people import GitHubPeople, GitLabPeople
+
     dice = random.Random(7)  # noqa: S311 - a demo that goes the same way each time
     token = os.environ[TOKEN]
     return [
@@ -174,6 +184,9 @@ def _people(stage: Stage) -> list[People]:
 
 
 def _once(stage: Stage, people: list[People], *, quiet: bool) -> ProgrammeStatus:
+    from app.cli.people import GitHubPeople
+    from app.sync import reconcile, status
+
     say: Callable[[str], None] = output.note if quiet else output.say
     with stage.phase("a refresh when nothing changed"):
         _refresh(stage)
@@ -212,6 +225,8 @@ def _report(stage: Stage, before: ProgrammeStatus, after: ProgrammeStatus, *, as
 
 def _live(stage: Stage, people: list[People]) -> None:
     """The service, webhooks and people at work, until Ctrl-C."""
+    from rich.live import Live
+
     with _serving(stage.ctx) as url:
         _hook(stage, url)
         output.say(f"4. the service: {url}/docs, status as JSON: {url}/api/v1/programmes/{SLUG}/status")
@@ -243,6 +258,8 @@ def _work(people: list[People], news: list[str], stop: threading.Event) -> None:
 
 
 def _picture(stage: Stage, news: list[str]) -> Group:
+    from app.sync import status
+
     found = status.status(stage.ctx, SLUG)
     counts = f"{roadmaps.percent(found)}, {found.done} of {found.total} done"
     head = f"{found.title}: {counts}, as of {found.as_of:%H:%M:%S} UTC"
@@ -256,6 +273,7 @@ def _serving(ctx: Context) -> Iterator[str]:
     import uvicorn
 
     from app.main import create_app
+    from app.settings import Settings
 
     service = create_app(ctx, Settings())
     config = uvicorn.Config(
@@ -279,6 +297,8 @@ def _serving(ctx: Context) -> Iterator[str]:
 def _hook(stage: Stage, url: str) -> None:
     """Set GitHub's webhook up, as an administrator would."""
     import httpx
+
+    from app.sync import targets
 
     token, secret = os.environ[TOKEN], os.environ[SECRET]
     paths = {target["name"]: target["webhook_path"] for target in targets.listed(stage.ctx)}

@@ -11,10 +11,6 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.cli.syncing import short, show_plan
-from app.db import journal
-from app.db import targets as rows
-from app.sync import conflicts as decisions
-from app.sync import undo as undoing
 
 Target = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One target; without it all.")]
 
@@ -36,6 +32,9 @@ def conflicts(name: Target = None, as_json: AsJson = False, database: DatabaseUr
 
     Example: milepost conflicts hub
     """
+    from app.db import targets as rows
+    from app.sync import conflicts as decisions
+
     ctx = output.context(database)
     with ctx.db.read() as session:
         names = [rows.get(session, name).name] if name else [row.name for row in rows.all_of(session)]
@@ -65,6 +64,8 @@ def resolve(
 
     Example: milepost resolve hub 1A title --take tracker
     """
+    from app.sync import conflicts as decisions
+
     done = decisions.resolve(
         output.context(database), name, key, field, "roadmap" if take is Side.ROADMAP else "tracker"
     )
@@ -89,6 +90,9 @@ def audit(
 
     Example: milepost audit hub --key 1A
     """
+    from app.db import journal
+    from app.db import targets as rows
+
     ctx = output.context(database)
     with ctx.db.read() as session:
         targets = [rows.get(session, name)] if name else list(rows.all_of(session))
@@ -123,6 +127,8 @@ def undo(
 
     Example: milepost undo 3f9c2a1b7d04
     """
+    from app.sync import undo as undoing
+
     planned = undoing.make_undo(output.context(database), run)
     if as_json:
         output.document(planned.as_json())

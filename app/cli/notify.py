@@ -10,8 +10,6 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.news import EVENTS
-from app.sync import notify
-from app.sync.notify import NewNotifier
 
 group = typer.Typer(name="notify", help="Who is told of news.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The notifier's name.")]
@@ -46,6 +44,9 @@ def add(
 
     Example: milepost notify add crew --programme update-1 --format slack --url-env SLACK_URL --on milestone.reached
     """
+    from app.sync import notify
+    from app.sync.notify import NewNotifier
+
     events = [event.strip() for event in on.split(",") if event.strip()] if on is not None else list(EVENTS)
     new = NewNotifier(name, programme, format_, url, url_env, secret_env, events)
     made = notify.add(output.context(database), new)
@@ -59,6 +60,8 @@ def add(
 @group.command("list")
 def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Every notifier, and how its messages fare."""
+    from app.sync import notify
+
     found = notify.listed(output.context(database))
     if as_json:
         output.document({"notifiers": found})
@@ -77,6 +80,8 @@ def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
 @group.command("remove")
 def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Remove a notifier, and what waits for it. Not while reports are scheduled for it."""
+    from app.sync import notify
+
     notify.remove(output.context(database), name)
     if as_json:
         output.document({"removed": name})
@@ -87,6 +92,8 @@ def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) ->
 @group.command("retry")
 def retry(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """What was given up, or waits for its next attempt, is sent again soon."""
+    from app.sync import notify
+
     count = notify.retry(output.context(database), name)
     if as_json:
         output.document({"notifier": name, "waiting": count})
@@ -97,6 +104,8 @@ def retry(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> 
 @group.command("test")
 def try_out(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Send a test message now. Exit code 3 when it doesn't get through."""
+    from app.sync import notify
+
     message_id = notify.try_out(output.context(database), name)
     if as_json:
         output.document({"notifier": name, "message": message_id, "sent": True})

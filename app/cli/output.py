@@ -6,17 +6,17 @@ import getpass
 import json
 import socket
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from app.core.errors import MilepostError
-from app.db.engine import Database
-from app.settings import Settings, listed
-from app.sync.context import Context
-from connectors.reach import Reach
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+    from app.sync.context import Context
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
 DatabaseUrl = Annotated[
@@ -37,6 +37,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def database(url: str | None) -> Database:
     """The database that a command works on, its schema made current. Raises DatabaseUnusable, MigrationNeeded."""
+    from app.db.engine import Database
+    from app.settings import Settings
+
     db = Database(url or Settings().database_url)
     db.ready()
     return db
@@ -44,6 +47,10 @@ def database(url: str | None) -> Database:
 
 def context(url: str | None) -> Context:
     """What verbs need; the audit names whoever runs the command."""
+    from app.settings import Settings, listed
+    from app.sync.context import Context
+    from connectors.reach import Reach
+
     return Context(database(url), actor=_who(), reach=Reach.of(listed(Settings().allowed_trackers)))
 
 

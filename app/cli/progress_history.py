@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -11,8 +11,9 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.cli.roadmaps import bar
-from app.sync import history as looking
-from app.sync.history import History
+
+if TYPE_CHECKING:
+    from app.sync.history import History
 
 BARS = "▁▂▃▄▅▆▇█"
 DAY = ["%Y-%m-%d"]
@@ -43,6 +44,8 @@ def history(
 
     Example: milepost history update-1 --node M1 --from 2026-11-02
     """
+    from app.sync import history as looking
+
     ctx = output.context(database)
     if rebuild:
         count = looking.rebuild(ctx, slug)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,12 +14,10 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
-from app.db import trees
-from app.settings import Settings
-from app.sync import roadmap, status
-from app.sync.context import utc_now
-from app.sync.documents import Figures, ProgrammeStatus
-from app.sync.roadmap import Imported
+
+if TYPE_CHECKING:
+    from app.sync.documents import Figures, ProgrammeStatus
+    from app.sync.roadmap import Imported
 
 
 class FileUnreadable(MilepostError):
@@ -53,6 +51,10 @@ def import_(
 
     Example: milepost import roadmap.md --programme update-1 --start 2026-11-02
     """
+    from app.settings import Settings
+    from app.sync import roadmap
+    from app.sync.context import utc_now
+
     settings = Settings()
     source = read(file, settings.import_max_bytes)
     found = roadmap.import_roadmap(
@@ -108,6 +110,8 @@ def export(
 
     Example: milepost export update-1 -o roadmap.md
     """
+    from app.sync import roadmap, status
+
     ctx = output.context(database)
     document = roadmap.export_roadmap(ctx.db, slug, status.exported(ctx, slug))
     if to is not None:
@@ -132,6 +136,9 @@ def status_(
 
     Example: milepost status update-1
     """
+    from app.db import trees
+    from app.sync import status
+
     ctx = output.context(database)
     if slug is None:
         with ctx.db.read() as session:

@@ -21,6 +21,7 @@ from app.cli import (
     progress_history,
     reports,
     roadmaps,
+    rubbish,
     sandboxes,
     service,
     syncing,
@@ -111,7 +112,8 @@ CTRL_C = 130
 def main() -> None:
     """Run a command; exits with INTERFACE's codes. No traceback is shown unless MILEPOST_DEBUG is set."""
     try:
-        code = app(standalone_mode=False) or 0
+        with rubbish.seldom_sought():
+            code = app(standalone_mode=False) or 0
         if code == CTRL_C:
             raise KeyboardInterrupt
         sys.exit(code)

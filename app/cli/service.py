@@ -10,19 +10,18 @@ import sys
 import threading
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.engine import make_url
 
-from app import logs
-from app.cli import output
+from app.cli import output, rubbish
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
-from app.db import access
-from app.settings import Settings, listed
-from app.sync.context import Context
-from connectors.reach import Reach
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.sync.context import Context
+    from connectors.reach import Reach
 
 GRACE = 3
 """Seconds that open requests get at the end, before the jobs get theirs."""
@@ -58,6 +57,8 @@ def serve(
 
     For others too: milepost token create --role admin, then milepost serve --host 0.0.0.0
     """
+    from app.settings import Settings
+
     address = address_of(host)
     ctx = output.context(database)
     settings = Settings()
@@ -98,6 +99,7 @@ def serve(
             )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _ended)
+        rubbish.sought()
         Server(config).run(sockets=[listener])
     finally:
         listener.close()
@@ -121,6 +123,8 @@ def guarded(ctx: Context, address: str) -> bool:
 
     Raises TokenNeeded for an address that others can reach while nobody could come in by a token.
     """
+    from app.db import access
+
     with ctx.db.read() as session:
         is_open, usable = not access.any_token(session), access.usable_token(session, ctx.now())
     if not usable and not ip_address(address).is_loopback:
@@ -133,6 +137,9 @@ def guarded(ctx: Context, address: str) -> bool:
 
 def reach(settings: Settings, address: str) -> Reach:
     """Where trackers may be. Whoever may come from elsewhere is not led to this machine's own services."""
+    from app.settings import listed
+    from connectors.reach import Reach
+
     return Reach.of(listed(settings.allowed_trackers), loopback=ip_address(address).is_loopback)
 
 
@@ -162,6 +169,10 @@ def _ended(number: int, frame: object) -> None:
 
 def start_logs(settings: Settings, database: str | None) -> None:
     """What a process that stays (`serve`, `worker`) logs to stderr; the password of its database is in none of it."""
+    from sqlalchemy.engine import make_url
+
+    from app import logs
+
     password = make_url(database or settings.database_url).password
     if password:
         logs.hide(str(password))

@@ -8,21 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.core.errors import MilepostError
 from app.core.plan import WRITING, Change, plain
-from app.db import journal
-from app.db import targets as rows
-from app.sync import reconcile
-from app.sync.reconcile import Applied, Planned, ReadIncomplete
-from app.sync.run import Stop
+
+if TYPE_CHECKING:
+    from app.sync.reconcile import Applied, Planned
+    from app.sync.run import Stop
 
 Name = Annotated[str, typer.Argument(help="The target's name.")]
 LONGEST = 100
@@ -52,6 +50,9 @@ def plan(
 
     Example: milepost plan hub
     """
+    from app.sync import reconcile
+    from app.sync.reconcile import ReadIncomplete
+
     planned = reconcile.make_plan(output.context(database), name, adopt=adopt)
     whole, changes = planned.plan.complete, planned.plan.changes
     if not whole and not changes:
@@ -110,6 +111,8 @@ def apply(
 
     Example: milepost apply hub --yes
     """
+    from app.sync import reconcile
+
     ctx = output.context(database)
 
     def agree(planned: Planned) -> bool:
@@ -167,6 +170,8 @@ def _tell(found: Applied, name: str, *, as_json: bool) -> None:
 @contextmanager
 def bar(as_json: bool) -> Iterator[Callable[[Change, int, int], None]]:
     """A progress bar on stderr, with time left; begun by the first step so that questions come before it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=output.err, transient=True, disable=as_json or not output.err.is_terminal)
     state: dict[str, object] = {}
@@ -187,6 +192,8 @@ def bar(as_json: bool) -> Iterator[Callable[[Change, int, int], None]]:
 @contextmanager
 def _interruptible() -> Iterator[Stop]:
     """Ctrl-C or SIGTERM asks the run to end after the call in flight; a second one ends at once."""
+    from app.sync.run import Stop
+
     stop = Stop()
 
     def ask(number: int, frame: object) -> None:
@@ -213,6 +220,9 @@ def refresh(
 
     Example: milepost refresh hub
     """
+    from app.db import targets as rows
+    from app.sync import reconcile
+
     ctx = output.context(database)
     with ctx.db.read() as session:
         names = [rows.get(session, name).name] if name else [row.name for row in rows.all_of(session)]
@@ -240,6 +250,9 @@ def runs(
     database: DatabaseUrl = None,
 ) -> None:
     """Runs, newest first, with how far they are."""
+    from app.db import journal
+    from app.db import targets as rows
+
     ctx = output.context(database)
     with ctx.db.read() as session:
         targets = [rows.get(session, name)] if name else list(rows.all_of(session))

@@ -9,12 +9,9 @@ from rich.text import Text
 
 from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
-from app.settings import Settings
-from app.sync import targets, webhook
-from app.sync.targets import BadTarget, NewTarget
 from connectors import registry
-from mappings.profile import BUILT_IN
 
+PROFILES = [name for kind in registry.KINDS.values() for name in kind.profiles]
 group = typer.Typer(name="target", help="Places to sync to.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The target's name.")]
 
@@ -47,7 +44,7 @@ def add(
     ] = "",
     profile: Annotated[
         str | None,
-        typer.Option(metavar="P", help=f"{', '.join(BUILT_IN)}, or a path to a .toml."),
+        typer.Option(metavar="P", help=f"{', '.join(PROFILES)}, or a path to a .toml."),
     ] = None,
     select: Annotated[
         str | None, typer.Option(metavar="KEY,KEY…", help="These milestones; without it all that no other target has.")
@@ -60,6 +57,10 @@ def add(
 
     Example: milepost target add hub --programme update-1 --kind github --repo acme/app --select M1,M2
     """
+    from app.settings import Settings
+    from app.sync import targets
+    from app.sync.targets import BadTarget, NewTarget
+
     registry.kind(kind)
     path = repo if kind == "github" else project
     if path is None or (repo is not None and project is not None):
@@ -102,6 +103,8 @@ def _tell(target: dict[str, Any], *, as_json: bool) -> None:
 @group.command("list")
 def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Every target."""
+    from app.sync import targets
+
     found = targets.listed(output.context(database))
     if as_json:
         output.document({"targets": found})
@@ -121,12 +124,16 @@ def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
 @group.command("show")
 def show(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """One target, with the path of its webhook."""
+    from app.sync import targets
+
     _tell(targets.show(output.context(database), name), as_json=as_json)
 
 
 @group.command("check")
 def check(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Ask the tracker: credentials, permissions, what it can hold, its webhook. Exit code 3 when something fails."""
+    from app.sync import webhook
+
     findings = webhook.check(output.context(database), name)
     if as_json:
         output.document(
@@ -162,6 +169,8 @@ def hook(
 
     Example: milepost target hook hub --url https://milepost.example.com --webhook-secret-env HOOK_SECRET
     """
+    from app.sync import webhook
+
     done = webhook.hook(output.context(database), name, url, secret_env=webhook_secret_env)
     if as_json:
         output.document(done.as_json())
@@ -173,12 +182,16 @@ def hook(
 @group.command("pause")
 def pause(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Leave a target alone: it isn't read by itself until `target resume`."""
+    from app.sync import targets
+
     _tell_state(targets.set_state(output.context(database), name, "paused"), as_json=as_json)
 
 
 @group.command("resume")
 def resume(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Let a paused target go on, also one that was paused because its credentials were refused."""
+    from app.sync import targets
+
     _tell_state(targets.set_state(output.context(database), name, "active"), as_json=as_json)
 
 
@@ -192,6 +205,8 @@ def _tell_state(target: dict[str, Any], *, as_json: bool) -> None:
 @group.command("remove")
 def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Forget a target. Nothing in its tracker is touched."""
+    from app.sync import targets
+
     gone = targets.remove(output.context(database), name)
     if as_json:
         output.document(gone)

@@ -10,11 +10,10 @@ from dataclasses import replace
 
 import typer
 
-from app.cli import output
+from app.cli import output, rubbish
 from app.cli.output import AsJson, DatabaseUrl
 from app.cli.service import start_logs
 from app.core.errors import MilepostError
-from app.settings import Settings
 
 
 class WorkerNeedsPostgres(MilepostError):
@@ -32,6 +31,8 @@ def worker(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
 
     Example: MILEPOST_DATABASE_URL=postgresql://milepost@db/milepost milepost worker
     """
+    from app.settings import Settings
+
     ctx = output.context(database)
     if ctx.db.sqlite:
         ctx.db.close()
@@ -52,6 +53,7 @@ def worker(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
         output.document({"worker": os.getpid(), "database": ctx.db.name})
         sys.stdout.flush()
     output.note(f"milepost: doing jobs of {ctx.db.name}")
+    rubbish.sought()
     stop.wait()
     ended = jobs.stop()
     ctx.db.close()

@@ -168,3 +168,10 @@ def test_a_reader_that_goes_away_is_no_defect(shell: Shell) -> None:
     )
     assert b"defect" not in ran.stderr
     assert b"Traceback" not in ran.stderr
+
+
+def test_help_loads_nothing_that_is_slow_to_load(shell: Shell) -> None:
+    """Modules of commands load in their functions what the function needs, so that each command is quick to start."""
+    slow = ("alembic", "fastapi", "httpx", "pydantic", "sqlalchemy", "structlog", "uvicorn")
+    look = f"import sys, app.cli; print(*[name for name in {slow} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, timeout=60).stdout == b"\n"

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.cli import targets
 from connectors.sandbox.kit import Options
+from mappings.profile import BUILT_IN
 from tests.cli.conftest import PATH, SMALL, Shell, Tracker, tracking
 
 TARGET = [
@@ -180,3 +182,7 @@ def test_refused_credentials_pause_a_target_and_a_good_check_lets_it_go_on(shell
         assert shell.json("target", "show", "hub")["state"] == "paused"
         assert "schedule" in [f["what"] for f in shell.json("target", "check", "hub", GITHUB_TOKEN="good")["findings"]]
         assert shell.json("target", "show", "hub")["state"] == "active"
+
+
+def test_the_help_names_the_built_in_profiles() -> None:
+    assert tuple(targets.PROFILES) == BUILT_IN

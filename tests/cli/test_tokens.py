@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
+from app.access import Role
+from app.access import tokens as verbs
+from app.cli import tokens
 from tests.cli.conftest import Shell
 
 
@@ -33,7 +37,13 @@ def test_what_can_not_be_is_refused_in_a_line(shell: Shell) -> None:
     assert shell.refused("token", "revoke", "nobody")["type"] == "token-unknown"
     assert shell.refused("token", "create", "--role", "boss", code=2)["type"] == "wrong-usage"
     assert shell.refused("token", "create", "--role", "admin", "--expires", "0", code=2)["type"] == "wrong-usage"
+    assert shell.refused("token", "create", "--role", "admin", "--expires", "3651", code=2)["type"] == "wrong-usage"
     assert shell("token", "list").out.count(b" admin ") == 1
+
+
+def test_the_command_takes_the_roles_and_days_that_there_are() -> None:
+    assert get_args(tokens.Role) == tuple(role.value for role in Role)
+    assert tokens.LONGEST == verbs.LONGEST
 
 
 def test_an_allow_list_that_is_none_is_told(shell: Shell) -> None:
