@@ -18,16 +18,20 @@ from rich.markup import escape
 
 from benchmarks import (
     beside,
+    drawing,
     foreseeing,
     growing,
     importing,
+    lasting,
     live,
     planning,
     pushing,
     reading,
     requesting,
+    seeing,
     standing,
     stepping,
+    streaming,
 )
 from benchmarks.measured import Row, Section, Size, show
 
@@ -43,6 +47,10 @@ SECTIONS: dict[str, Callable[[Size], list[Section]]] = {
     "reading": reading.measure,
     "live": live.measure,
     "forecast": foreseeing.measure,
+    "seeing": seeing.measure,
+    "streams": streaming.measure,
+    "charts": drawing.measure,
+    "history": lasting.measure,
 }
 ROOT = Path(__file__).parents[1]
 WIDE = 140

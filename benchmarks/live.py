@@ -84,9 +84,9 @@ def _one(size: Size, name: str, url: str, folder: Path) -> Section:
         path = _set_up(ctx, tracker)
         person.headers["Authorization"] = "Bearer a-person"
         person.base_url = httpx.URL(f"{tracker}/repos/{REPO}")
-        with _process(folder, [sys.executable, "-c", SERVE, "serve", "--port"], url) as (port, pid):
+        with process(folder, [sys.executable, "-c", SERVE, "serve", "--port"], url) as (port, pid):
             person.post("/hooks", json=_hook(port, path)).raise_for_status()
-            idle = _memory(pid)
+            idle = memory(pid)
             section.add("idle memory of serve", idle, "MB", BUDGET_MEMORY)
             _accepting(section, size, folder, url, port, path)
             for rate in RATES:
@@ -122,7 +122,7 @@ def _hook(port: int, path: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _process(folder: Path, words: list[str], url: str) -> Iterator[tuple[int, int]]:
+def process(folder: Path, words: list[str], url: str) -> Iterator[tuple[int, int]]:
     """(port, pid) of a server; `words` are followed by its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
@@ -130,7 +130,7 @@ def _process(folder: Path, words: list[str], url: str) -> Iterator[tuple[int, in
     with (folder / f"{port}.log").open("w") as log:
         process = subprocess.Popen([*words, str(port)], env=environment, stdout=log, stderr=log)
         try:
-            _until(lambda: _ready(port), 60)
+            until(lambda: _ready(port), 60)
             yield port, process.pid
         finally:
             process.terminate()
@@ -144,7 +144,7 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _until(look: Any, seconds: float) -> None:
+def until(look: Any, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not look():
         if time.monotonic() > end:
@@ -155,7 +155,7 @@ def _until(look: Any, seconds: float) -> None:
 def _accepting(section: Section, size: Size, folder: Path, url: str, port: int, path: str) -> None:
     seconds = 5.0 if size.quick else 20.0
     knock(port, path, SECRET, 50, 1)
-    with _process(folder, [sys.executable, "-m", "benchmarks.bare", url], url) as (bare_port, _):
+    with process(folder, [sys.executable, "-m", "benchmarks.bare", url], url) as (bare_port, _):
         knock(bare_port, path, SECRET, 50, 1)
         mine, bare = knock(port, path, SECRET, LOAD, seconds), knock(bare_port, path, SECRET, LOAD, seconds)
         fast, bare_fast = (
@@ -183,7 +183,7 @@ def _following(
             number = next(issue["number"] for issue in person.get("/issues").json())
             person.patch(f"/issues/{number}", json={"state": "closed"}).raise_for_status()
             began = time.perf_counter()
-            _until(lambda before=before: status.status(ctx, SLUG).done > before, 30)  # type: ignore[misc]
+            until(lambda before=before: status.status(ctx, SLUG).done > before, 30)  # type: ignore[misc]
             waits.append(time.perf_counter() - began)
     note = f"the slowest of {len(waits)}; the quickest {min(waits):.1f} s"
     section.add(f"from close to new figure, {rate:.0f} calls a second", max(waits), note=note)
@@ -196,14 +196,14 @@ def _lasting(section: Section, size: Size, port: int, path: str, pid: int) -> No
         time.sleep(5.0)  # threads and caches that come with the first load
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end:
-            seen.append(_memory(pid))
+            seen.append(memory(pid))
             time.sleep(min(5.0, minutes * 6))
     third = max(1, len(seen) // 3)
     early, late = sum(seen[:third]) / third, sum(seen[-third:]) / third
     section.add(f"memory over {minutes:g} minutes at 20 calls a second", late, "MB", note=f"{early:.0f} MB at first")
 
 
-def _memory(pid: int) -> float:
+def memory(pid: int) -> float:
     """Of a process, resident, in MB. Linux only."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (kilobytes,) = [int(line.split()[1]) for line in lines if line.startswith("VmRSS:")]
