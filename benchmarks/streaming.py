@@ -41,8 +41,8 @@ def measure(size: Size) -> list[Section]:
     section = Section(
         f"12. {STREAMS} event streams at once",
         f"`milepost serve` in a process of its own, on SQLite; a programme of {TASKS} tasks; its title is changed in "
-        "the database, and the clock runs from the commit to when the last stream has `changed`; status is read one after "
-        "another over a kept connection; the service looks once a second",
+        "the database, and the clock runs from the commit to when the last stream has `changed`; status is read one "
+        "after another over a kept connection; the service looks once a second",
         other="without streams",
     )
     with tempfile.TemporaryDirectory(prefix="milepost-bench-") as name:

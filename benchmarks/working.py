@@ -1,4 +1,4 @@
-"""A large tree in a tracker, and people who tick its boxes. What a refresh would store is stored; no tracker is asked."""
+"""A large tree in a tracker, and people who tick its boxes. What a refresh would store is stored; no tracker asked."""
 
 from __future__ import annotations
 

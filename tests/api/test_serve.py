@@ -21,6 +21,7 @@ from app.cli.service import AddressTaken, address_of
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
 from tests.api.house import ROADMAP, SECRET, until
+from tests.databases import migrated
 
 MILEPOST = [sys.executable, "-c", "from app.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,7 @@ def environment(folder: Path) -> dict[str, str]:
 @contextmanager
 def served(folder: Path, *options: str, **more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """A running service, and a client of it. It is ended gracefully. `more` is of its environment."""
+    migrated(f"sqlite:///{folder / 'served.db'}").close()
     log = (folder / "serve.log").open("w")
     process = subprocess.Popen(
         [*MILEPOST, "serve", "--port", "0", "--json", *options],

@@ -276,7 +276,7 @@ def wait(look: Any, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < end, f"it did not come about in {seconds} s"
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)

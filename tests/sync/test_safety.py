@@ -67,12 +67,17 @@ def flaky(site: Site, mode: str, when: set[int]) -> tuple[Site, list[float]]:
     return replace(site, ctx=ctx), waits
 
 
+@pytest.mark.parametrize("each", [False, pytest.param(True, marks=pytest.mark.sweep)], ids=["some", "each"])
 @pytest.mark.parametrize("mode", ["lost answer", "lost request"])
-def test_a_create_whose_answer_is_lost_is_looked_up_and_made_once(site: Site, mode: str) -> None:
+def test_a_create_whose_answer_is_lost_is_looked_up_and_made_once(site: Site, mode: str, each: bool) -> None:
+    """The first and the last write of each kind of node, or each write."""
     site.read(SMALL)
     site.target()
     total = 5 + (7 if site.profile.endswith("-issues") else 0)
-    for lost in range(1, total + 1):
+    kinds = [change.kind for change in reconcile.make_plan(site.ctx, "hub").plan.changes]
+    assert len(kinds) == total
+    ends = {at for kind in kinds for at in (kinds.index(kind), total - 1 - kinds[::-1].index(kind))}
+    for lost in range(1, total + 1) if each else [at + 1 for at in sorted(ends)]:
         shaky, _ = flaky(site, mode, {lost})
         shaky.apply()
         shaky.apply()

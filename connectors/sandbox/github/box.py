@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+import functools
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
+from starlette import routing
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from connectors.sandbox import switches
@@ -38,43 +40,50 @@ class GitHubBox:
         self._store = Store(clock, options.paths, types=options.types)
         hooks = Hooks(self._store, self.hooks)
         self._store.listener = hooks.tell
-        self._gate = Gate(options, clock, self._store, hooks, self.log, self.limits)
+        gate = Gate(options, clock, self._store, hooks, self.log, self.limits)
         self._app = FastAPI(openapi_url=None)
+        self._app.state.gate = gate
         controls = switches.Controls("GitHub sandbox", self.faults, self.limits, self.log, tracker.USUAL)
         switches.mount(self._app, controls)
         control.mount(self._app, self._store)
-        self._mount_api()
+        self._app.router.routes.extend(_served())
         page.mount(self._app, self._store)
         self._app.add_exception_handler(HTTPException, _nowhere)
-        words = tracker.GitHubTracker(self._gate, clock)
+        words = tracker.GitHubTracker(gate, clock)
         self.app: ASGIApp = Misbehaviour(self._app, words, self.faults, self.limits, self.log)
 
     def close(self) -> None:
         self.hooks.close()
 
-    def _mount_api(self) -> None:
-        for route in (*rest.ROUTES, *rest_hooks.ROUTES):
-            for prefix in ("", API_PREFIX):
-                for path in dict.fromkeys((route.path, route.path.replace(rest.REPO, rest.BY_ID))):
-                    self._app.add_api_route(prefix + path, self._endpoint(route), methods=[route.method])
-        for route in graphql.ROUTES:
-            for prefix in ("", "/api"):
-                self._app.add_api_route(prefix + route.path, self._endpoint(route), methods=[route.method])
-        for path in (API_PREFIX, f"{API_PREFIX}/"):
-            self._app.add_api_route(path, self._endpoint(Route("GET", path, rest.root)), methods=["GET"])
-        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        for path in ("/repos/{rest:path}", "/orgs/{rest:path}", "/repositories/{rest:path}", "/api/{rest:path}"):
-            self._app.add_api_route(path, self._endpoint(Route("*", path, nothing_here)), methods=every)
 
-    def _endpoint(self, route: Route) -> Callable[..., Response]:
-        def endpoint(request: Request, body: Annotated[bytes, Depends(read_body)]) -> Response:
-            return self._gate.serve(request, body, route)
+@functools.cache
+def _served() -> list[BaseRoute]:
+    """The API's addresses, for every box of a process: there are two hundred, and taking them in takes longer than most
+    of what is done in a box. Which box is asked, its application knows.
+    """
+    served: list[BaseRoute] = []
+    for route in (*rest.ROUTES, *rest_hooks.ROUTES):
+        for prefix in ("", API_PREFIX):
+            for path in dict.fromkeys((route.path, route.path.replace(rest.REPO, rest.BY_ID))):
+                served.append(_at(prefix + path, route, route.method))
+    for route in graphql.ROUTES:
+        for prefix in ("", "/api"):
+            served.append(_at(prefix + route.path, route, route.method))
+    for path in (API_PREFIX, f"{API_PREFIX}/"):
+        served.append(_at(path, Route("GET", path, rest.root), "GET"))
+    for path in ("/repos/{rest:path}", "/orgs/{rest:path}", "/repositories/{rest:path}", "/api/{rest:path}"):
+        served.append(_at(path, Route("*", path, nothing_here), "GET", "POST", "PUT", "PATCH", "DELETE"))
+    return served
 
-        return endpoint
 
+def _at(path: str, route: Route, *methods: str) -> BaseRoute:
+    async def endpoint(request: Request) -> Response:
+        gate: Gate = request.app.state.gate
+        return await run_in_threadpool(gate.serve, request, await request.body(), route)
 
-async def read_body(request: Request) -> bytes:
-    return await request.body()
+    served = routing.Route(path, endpoint, methods=methods)
+    served.methods = set(methods)  # Starlette adds HEAD
+    return served
 
 
 def _nowhere(_: Request, error: Exception) -> Response:
