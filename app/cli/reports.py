@@ -14,8 +14,6 @@ from app.cli import output
 from app.cli.output import AsJson, DatabaseUrl
 from app.cli.roadmaps import FileUnreadable
 from app.core.errors import MilepostError
-from app.sync import report_schedules
-from app.sync.report_schedules import DAYS, NewReportSchedule
 
 schedule = typer.Typer(
     name="report schedule", help="Reports by schedule, to a file or a notifier.", no_args_is_help=True
@@ -53,7 +51,7 @@ def report(
     Each week by itself: milepost report schedule --help
     """
     from app.report.render import document
-    from app.sync import reporting
+    from app.sync import report_schedules, reporting
 
     if form not in report_schedules.FORMATS:
         raise BadFormat(f"there is no report as {form!r}", "give --format md, html or json")
@@ -78,7 +76,7 @@ def add(
     name: Name,
     programme: Annotated[str, typer.Option(metavar="SLUG", help="The programme to report of.")],
     every: Annotated[str, typer.Option(metavar="day|week", help="How often.")],
-    on: Annotated[str, typer.Option(metavar="DAY", help=f"Each week on: {', '.join(DAYS)}; mon by default.")] = "",
+    on: Annotated[str, typer.Option(metavar="DAY", help="Each week on: mon, tue, …, sun; mon by default.")] = "",
     at: Annotated[str, typer.Option(metavar="HH:MM", help="When, in the programme's time zone.")] = "08:00",
     file: Annotated[
         str,
@@ -94,6 +92,9 @@ def add(
 
     Example: milepost report schedule add daily --programme update-1 --every day --at 07:30 --notify crew
     """
+    from app.sync import report_schedules
+    from app.sync.report_schedules import NewReportSchedule
+
     new = NewReportSchedule(name, programme, every, on, at, file, notifier)
     made = report_schedules.add(output.context(database), new)
     if as_json:
@@ -105,6 +106,8 @@ def add(
 @schedule.command("list")
 def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Every schedule: when the last report was made, when the next is due, and what went wrong. Times are UTC."""
+    from app.sync import report_schedules
+
     found = report_schedules.listed(output.context(database))
     if as_json:
         output.document({"schedules": found})
@@ -123,6 +126,8 @@ def list_(as_json: AsJson = False, database: DatabaseUrl = None) -> None:
 @schedule.command("remove")
 def remove(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> None:
     """Remove a schedule. The files that it has written stay."""
+    from app.sync import report_schedules
+
     report_schedules.remove(output.context(database), name)
     if as_json:
         output.document({"removed": name})
@@ -136,6 +141,8 @@ def run(name: Name, as_json: AsJson = False, database: DatabaseUrl = None) -> No
 
     Example: milepost report schedule run weekly
     """
+    from app.sync import report_schedules
+
     made = report_schedules.run(output.context(database), name)
     if as_json:
         output.document(made)
