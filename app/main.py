@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import api, web, webhooks
@@ -36,7 +36,14 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
     def most(path: str) -> int:
         if path.startswith("/webhooks/"):
             return settings.webhook_max_bytes
-        return settings.import_max_bytes if path.endswith("/import") else JSON_MAX_BYTES
+        if not path.endswith("/import"):
+            return JSON_MAX_BYTES
+        on_page = not path.startswith("/api/")  # it sends more than the document, and that as Base64
+        return settings.import_max_bytes * 2 + JSON_MAX_BYTES if on_page else settings.import_max_bytes
+
+    def refuse(request: Request, type_: str, status: int, detail: str, hint: str) -> Response:
+        answer = web.refusal if web.is_page(request) else problems.response
+        return answer(request, type_, status, detail, hint)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -71,11 +78,15 @@ def create_app(ctx: Context, settings: Settings) -> FastAPI:
     app.state.metrics = metrics = Metrics(ctx, jobs.queue.depth, jobs.schedule.ticked)
     problems.install(app)
     app.add_middleware(Guard, gate=gate)
-    app.add_middleware(Edge, most=most, hosts=listed(settings.allowed_hosts))
+    app.add_middleware(Edge, most=most, hosts=listed(settings.allowed_hosts), refuse=refuse)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies)))
     app.add_middleware(Requests, seen=metrics.seen)
-    web.install(app, gate, web.Doors(ctx, jobs.schedule.refresh, jobs.runs.begin, jobs.runs.cancel))
+    web.install(
+        app,
+        gate,
+        web.Doors(ctx, jobs.schedule.refresh, jobs.runs.begin, jobs.runs.cancel, settings.import_max_bytes),
+    )
     app.include_router(api.routes())
     app.include_router(webhooks.routes(ctx, jobs.schedule.delivered), responses=problems.REFUSALS)
     plain = app.openapi

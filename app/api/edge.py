@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import problems
@@ -68,14 +69,22 @@ def _is_origin(origin: str, host: str) -> bool:
 
 
 class Edge:
-    """Middleware. Refuses with problems; an unexpected error is logged, and answered without its words.
+    """Middleware. Refuses by `refuse`; an unexpected error is logged, and answered without its words.
 
     `most` gives how many bytes a body may have, by path. It is held to while the body is read, and before. `hosts` are
-    the names that it answers under beside this machine's own: `name`, `*.name` for all below it, `*` for any.
+    the names that it answers under beside this machine's own: `name`, `*.name` for all below it, `*` for any. `refuse`
+    takes a request and a problem's type, status, detail and hint.
     """
 
-    def __init__(self, app: ASGIApp, most: Callable[[str], int], hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        most: Callable[[str], int],
+        hosts: Collection[str] = (),
+        refuse: Callable[[Request, str, int, str, str], Response] = problems.response,
+    ) -> None:
         self._app = app
+        self._refuse = refuse
         self._most = most
         self._hosts = frozenset(host.lower() for host in hosts)
 
@@ -107,7 +116,7 @@ class Edge:
         refusal = self._refusal(request, most)
         if refusal is not None:
             type_, status, detail, hint = refusal
-            await problems.response(request, type_, status, detail, hint)(scope, receive, watched)
+            await self._refuse(request, type_, status, detail, hint)(scope, receive, watched)
             return
         try:
             await self._app(scope, limited, watched)
@@ -118,7 +127,7 @@ class Edge:
             if started:
                 raise
             detail = "something unexpected happened; it is in the service's log"
-            await problems.response(request, "unexpected", 500, detail)(scope, receive, watched)
+            await self._refuse(request, "unexpected", 500, detail, "")(scope, receive, watched)
 
     def _refusal(self, request: Request, most: int) -> tuple[str, int, str, str] | None:
         """(type, status, detail, hint) of why a request isn't let in; None when it is."""

@@ -71,6 +71,15 @@ def timeline(slug: str, form: Form, here: Here, theme: Light = "light") -> Respo
     return _chart(spec.timeline(reporting.lanes(found.document), found.today), form, theme)
 
 
+@router.get("/defects.{form}", response_class=Response, responses=CHART, dependencies=[VIEWER])
+def defects(slug: str, form: Form, here: Here, node: Node = None, theme: Light = "light") -> Response:
+    """Open defects by day and severity, where a profile names severities."""
+    found = reporting.defect_curve(here.ctx, slug, node)
+    if not found.severities:
+        return _chart(spec.nothing(found.title, "No profile of its targets names severities."), form, theme)
+    return _chart(spec.burndown(found.days, found.severities, found.today, found.title), form, theme)
+
+
 @router.get("/badge.svg", response_class=Response, responses=SVG_ONLY, dependencies=[VIEWER])
 def show_badge(slug: str, here: Here) -> Response:
     """The percentage as a badge for a README."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from app.charts import render, spec
 from app.charts.theme import Theme
 from app.charts.timeline import Lane
-from app.core.defects import aged
+from app.core.defects import aged, burndown
 from app.core.forecast import Forecast
 from app.core.history import Point, changes
 from app.core.outlook import spanned
 from app.core.progress import Count, judge
-from app.core.tree import Window
+from app.core.tree import Milestone, Window
 from app.report import model
 from app.report.render import document, html, markdown
 from app.report.table import Row
@@ -23,10 +23,13 @@ from app.sync import history, status
 from app.sync.context import Context
 from app.sync.documents import MilestoneStatus, Outlooked, ProgrammeStatus
 from app.sync.history import NodeUnknown, Past
+from app.sync.status import Standing
 
 THEMES: tuple[Theme, ...] = ("light", "dark")
 USUAL = timedelta(days=7)
 """How far a report looks back unless told."""
+DEFECT_DAYS = timedelta(days=365)
+"""How far a burndown of defects looks back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,58 @@ def curve(ctx: Context, slug: str, node: str | None = None) -> Curve:
         window = spanned(milestone.window for milestone in programme.milestones)
         points = found.outlooks.points.get(None, [])
         return Curve(programme.title, points, found.outlooks.programme.forecast, window, today)
-    for milestone in programme.milestones:
-        if milestone.key == node:
-            outlook = found.outlooks.milestones[node]
-            title = f"{node} — {milestone.title}"
-            return Curve(title, found.outlooks.points.get(node, []), outlook.forecast, milestone.window, today)
+    milestone = _milestone_of(found, node)
+    outlook = found.outlooks.milestones[node]
+    return Curve(
+        f"{node} — {milestone.title}", found.outlooks.points.get(node, []), outlook.forecast, milestone.window, today
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DefectCurve:
+    """What a burndown of defects is drawn from: how many were open on the days on which that changed, by severity.
+
+    `severities` are their names, the worst first; none where no profile names any. `title` is raw words.
+    """
+
+    title: str
+    days: Sequence[spec.OpenDefects]
+    severities: Sequence[str]
+    today: date
+
+
+def defect_curve(ctx: Context, slug: str, node: str | None = None) -> DefectCurve:
+    """Of the programme, or of one milestone. Raises ProgrammeUnknown, NodeUnknown."""
+    found = status.standing(ctx, slug)
+    title = found.tree.programme.title if node is None else f"{node} — {_milestone_of(found, node).title}"
+    defects = [one for one in found.reading.defects if node is None or one.milestone == node]
+    levels = sorted({*found.reading.severities.labels.values(), *(one.severity for one in defects)})
+    days: list[spec.OpenDefects] = []
+    if defects:
+        since = max(min(one.opened for one in defects), found.today - DEFECT_DAYS)
+        before: Mapping[int, int] = {}
+        for each in burndown(defects, since, found.today):
+            days += [
+                spec.OpenDefects(each.day, severity_name(level), each.by_severity.get(level, 0))
+                for level in levels
+                if each.by_severity.get(level, 0) != before.get(level, 0) or not before
+            ]
+            before = each.by_severity
+    return DefectCurve(f"Open defects: {title}", days, [severity_name(level) for level in levels], found.today)
+
+
+def severity_name(level: int) -> str:
+    """How a severity is called where it is shown."""
+    return f"severity {level}"
+
+
+def _milestone_of(found: Standing, key: str) -> Milestone:
+    """Raises NodeUnknown."""
+    for milestone in found.tree.programme.milestones:
+        if milestone.key == key:
+            return milestone
     known = ", ".join(found.tree.milestone_keys()[:10])
-    raise NodeUnknown(f"{slug!r} has no milestone {node!r}", f"there are: {known}" if known else "")
+    raise NodeUnknown(f"{found.tree.slug!r} has no milestone {key!r}", f"there are: {known}" if known else "")
 
 
 def lanes(found: ProgrammeStatus) -> list[Lane]:
@@ -81,8 +129,12 @@ def report(ctx: Context, slug: str, since: date | None = None) -> model.Report:
 
     What is older than its first point compares nothing: the report's `since` is None then. Raises ProgrammeUnknown.
     """
-    found = status.standing(ctx, slug)
-    today, document = found.today, found.document
+    return report_of(ctx, status.standing(ctx, slug), since)
+
+
+def report_of(ctx: Context, found: Standing, since: date | None = None) -> model.Report:
+    """The same, of a standing that was made already."""
+    slug, today, document = found.tree.slug, found.today, found.document
     since = since or today - USUAL
     past = history.at(ctx, slug, since)
     known = since if past.programme is not None and since < today else None

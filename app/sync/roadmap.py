@@ -39,7 +39,7 @@ class StartNeeded(MilepostError):
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an import found and changed. `version` is the one it made, or the last where nothing changed; in a dry
-    run the one it would make.
+    run the one it would make. `titles` are those of the new version by key, `gone` those of what it removed; raw words.
     """
 
     programme: str
@@ -50,6 +50,8 @@ class Imported:
     dry_run: bool
     changes: Changes
     warnings: tuple[roadmap.Problem, ...]
+    titles: Mapping[str, str]
+    gone: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """INTERFACE's `import` document."""
@@ -131,6 +133,8 @@ def import_roadmap(
         dry_run=dry_run,
         changes=changes,
         warnings=reading.warnings,
+        titles={node.key: node.title for node in fresh},
+        gone={node.key: node.title for node in known if not node.archived and node.key in changes.removed},
     )
 
 

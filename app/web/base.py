@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +17,7 @@ from fastapi.params import Depends as Dependency
 from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 
 from app.access import Role, Who
 from app.access.needs import needed
@@ -41,12 +44,15 @@ class BeginRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What pages may do: `refresh` takes a target's id, `cancel_run` a run's (False: it is over)."""
+    """What pages may do: `refresh` takes a target's id, `cancel_run` a run's (False: it is over). `import_max_bytes`:
+    how large a roadmap may be.
+    """
 
     ctx: Context
     refresh: Callable[[str], bool]
     begin_run: BeginRun
     cancel_run: Callable[[str], bool]
+    import_max_bytes: int
 
 
 def percent(value: float | None) -> str:
@@ -117,12 +123,54 @@ async def form(request: Request) -> dict[str, str]:
     """A form of ours: the last value of each field. Raises CsrfMissing where it isn't one of the session's pages."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
     fields = {name: values[-1] for name, values in sent.items()}
-    who: Who | None = getattr(request.state, "who", None)
-    if who is not None and who.via == "session" and not csrf_is(who, fields.get(CSRF_FIELD, "")):
-        raise CsrfMissing()
+    _ours(request, fields)
     return fields
 
 
+def _ours(request: Request, fields: Mapping[str, str]) -> None:
+    who: Who | None = getattr(request.state, "who", None)
+    if who is not None and who.via == "session" and not csrf_is(who, fields.get(CSRF_FIELD, "")):
+        raise CsrfMissing()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form that may carry files: its fields as in `form`, and the bytes of each file that was chosen."""
+
+    fields: Mapping[str, str]
+    files: Mapping[str, bytes]
+
+
+async def upload(request: Request) -> Sent:
+    """A form of ours as `multipart/form-data`. Raises CsrfMissing as `form` does, BadForm for anything else."""
+    kind = request.headers.get("content-type", "")
+    sent = await run_in_threadpool(_parts, kind, await request.body())
+    _ours(request, sent.fields)
+    return sent
+
+
+def _parts(kind: str, body: bytes) -> Sent:
+    """The parts of a body. Read by the standard library's parser of mails, whose format it is; no byte is lost."""
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    if not kind.isascii() or not kind.isprintable() or not kind.lower().startswith("multipart/form-data"):
+        return Sent(fields, files)
+    mail = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    for part in mail.get_payload() if mail.is_multipart() else ():
+        assert isinstance(part, Message)  # noqa: S101 - the parts of a multipart message are messages
+        name = part.get_param("name", "", "content-disposition")
+        content = part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(content, bytes):
+            raise BadForm("the file holds something else than text", "choose a Markdown file")
+        filename = part.get_filename()
+        if filename is None:
+            fields[name] = content.decode(errors="replace")
+        elif filename or content:
+            files[name] = content
+    return Sent(fields, files)
+
+
+Upload = Annotated[Sent, Depends(upload)]
 Form = Annotated[dict[str, str], Depends(form)]
 
 
@@ -161,7 +209,25 @@ class PageRoute(APIRoute):
         return handled
 
 
+def sentence(message: str) -> str:
+    """An error's line as a sentence begins."""
+    return f"{message[:1].upper()}{message[1:]}"
+
+
 def refused(request: Request, error: MilepostError) -> HTMLResponse:
     """An expected error as a page."""
-    message = f"{error.message[:1].upper()}{error.message[1:]}"
-    return render(request, "refused.html", error.status, error=error, message=message)
+    return refusal(request, error.type, error.status, error.message, error.hint)
+
+
+def refusal(request: Request, type_: str, status: int, detail: str, hint: str = "") -> HTMLResponse:
+    """What `app.api.problems.response` says, as a page."""
+    page = render(request, "refused.html", status, type=type_, code=status, message=sentence(detail), hint=hint)
+    if status == 413:
+        page.headers["Connection"] = "close"  # the rest of the body is not read
+    return page
+
+
+def is_page(request: Request) -> bool:
+    """Whether a person's browser asks, for what is neither the API's nor the trackers'."""
+    first = request.scope["path"].split("/", 2)[1:2]
+    return first not in (["api"], ["webhooks"]) and "text/html" in request.headers.get("accept", "")

@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from app.access import Gate, TooManyFailures, Unauthenticated
 from app.access.sessions import COOKIE
 from app.charts import render as drawing
-from app.web import programmes, reference, runs, targets
-from app.web.base import HERE, Doors, Form, render
+from app.core.shown import cut
+from app.web import imports, programmes, reference, runs, targets
+from app.web.base import HERE, Doors, Form, is_page, refusal, render, sentence
 
 
 def install(app: FastAPI, gate: Gate, doors: Doors) -> None:
-    """Add the pages to the service. Whoever asks for one has passed `app.api.access.Guard`."""
-    for router in (_routes(app, gate), programmes.routes(doors), targets.routes(doors), runs.routes(doors)):
-        app.include_router(router, include_in_schema=False)
+    """Add the pages to the service, after `app.api.problems`' answers.
+
+    Whoever asks for one has passed `app.api.access.Guard`.
+    """
+    for noun in (imports, programmes, targets, runs):
+        app.include_router(noun.routes(doors), include_in_schema=False)
+    app.include_router(_routes(app, gate), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_exception_handler(HTTPException, _missing(app.exception_handlers[HTTPException]))
+
+
+def _missing(otherwise: Any) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Answers browsers with a page where there is none; programs as before."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if not is_page(request):
+            return cast(Response, await otherwise(request, error))
+        http = cast(HTTPException, error)
+        path = cut(request.scope["path"], 200)
+        if http.status_code == 404:
+            return refusal(request, "not-found", 404, f"there is no page {path}")
+        if http.status_code == 405:
+            return refusal(request, "method-not-allowed", 405, f"{path} is nothing to look at", "go back")
+        return refusal(request, f"http-{http.status_code}", http.status_code, str(http.detail))
+
+    return answer
 
 
 @cache
@@ -66,7 +92,7 @@ def _routes(app: FastAPI, gate: Gate) -> APIRouter:
         try:
             session = await run_in_threadpool(gate.log_in, address, fields.get("token", "").strip())
         except (Unauthenticated, TooManyFailures) as error:
-            problem = f"{error.message[:1].upper()}{error.message[1:]}."
+            problem = f"{sentence(error.message)}."
             answer = render(request, "login.html", error.status, back=back, problem=problem, is_open=False)
             if isinstance(error, TooManyFailures):
                 answer.headers["Retry-After"] = str(error.retry_after)

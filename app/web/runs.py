@@ -13,7 +13,7 @@ from app.access.needs import OPERATOR, Asker
 from app.core.errors import MilepostError
 from app.core.plan import GUARD_FROM, GUARD_PERCENT, Plan
 from app.db import changes, journal, mirror, trees
-from app.sync import compute
+from app.sync import compute, undo
 from app.sync.lookup import plan_of, run_of
 from app.sync.reconcile import Planned
 from app.web.base import BadForm, Doors, Form, PageRoute, render
@@ -26,6 +26,13 @@ class RunOver(MilepostError):
     """A run that can't be stopped any more."""
 
     type = "run-not-here"
+    status = 409
+
+
+class RunGoesOn(MilepostError):
+    """A run that can't be taken back yet."""
+
+    type = "run-going-on"
     status = 409
 
 
@@ -99,7 +106,29 @@ def routes(doors: Doors) -> APIRouter:
             row, target = run_of(session, slug, run_id)
             steps = journal.entries(session, run_id)
             document = journal.run_json(row, target.name, ctx.now())
-        return render(request, "run.html", slug=slug, run=document, steps=steps, seen=seen, shown=SHOWN)
+            undoes = journal.plan_row(session, target.id, row.plan_id).undoes
+        wrote = row.state != "running" and any(step.state == "done" for step in steps)
+        return render(
+            request,
+            "run.html",
+            slug=slug,
+            run=document,
+            steps=steps,
+            seen=seen,
+            shown=SHOWN,
+            wrote=wrote,
+            undoes=undoes,
+        )
+
+    @router.post("/runs/{run_id}/undo", dependencies=[OPERATOR])
+    def take_back(slug: str, run_id: str, _: Form) -> Response:
+        """Make the plan that takes a run back, and show it. Writes nothing to the tracker."""
+        with ctx.db.read() as session:
+            row, _target = run_of(session, slug, run_id)
+        if row.state == "running":
+            raise RunGoesOn(f"the run {run_id} is still going on", "cancel it, or wait for its end")
+        planned = undo.make_undo(ctx, run_id)
+        return RedirectResponse(f"/programmes/{slug}/plans/{planned.id}", 303)
 
     @router.post("/runs/{run_id}/cancel", dependencies=[OPERATOR])
     def cancel(slug: str, run_id: str, _: Form) -> Response:

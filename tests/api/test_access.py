@@ -28,6 +28,7 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("GET", P + "/{slug}/history"): V,
     ("GET", P + "/{slug}/burnup.{form}"): V,
     ("GET", P + "/{slug}/timeline.{form}"): V,
+    ("GET", P + "/{slug}/defects.{form}"): V,
     ("GET", P + "/{slug}/badge.svg"): V,
     ("GET", P + "/{slug}/report.{form}"): V,
     ("GET", P + "/{slug}/tree.csv"): V,
