@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlmodel import select
 
 from app.access import Role
 from app.db import deliveries
+from app.db.models import HistoryRow, MirrorRow, TargetRow, VersionRow
 from app.sync import reconcile
 from tests.api.house import ROADMAP, until
 from tests.api.keys import Locked
+from tests.sync.test_conflicts import ASK
 
 V, O, A = Role.VIEWER, Role.OPERATOR, Role.ADMIN  # noqa: E741
 AT = "/programmes/small"
@@ -141,10 +146,14 @@ def test_every_page_has_landmarks_and_headings_in_order(locked: Locked) -> None:
         f"{AT}/targets/hub",
         f"{AT}/plans/{plan}",
         f"{AT}/runs/{run}",
+        f"{AT}/import",
+        "/import",
+        "/docs",
         "/programmes/no",
+        "/nowhere",
     ]
     for path in paths:
-        outline = Outline(locked.people[A].get(path).text)
+        outline = Outline(locked.people[A].get(path, headers={"Accept": "text/html"}).text)
         assert outline.levels[0] == 1, path
         assert all(after - before <= 1 for before, after in zip(outline.levels, outline.levels[1:], strict=False)), path
         assert outline.levels.count(1) == 1, path
@@ -171,6 +180,132 @@ def test_what_is_unknown_is_a_page_that_says_so(locked: Locked, path: str, line:
     assert "Traceback" not in page.text
 
 
+def test_what_is_no_page_is_said_on_one(locked: Locked) -> None:
+    locked.house.ready()
+    browser, html_ = locked.people[V], {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nowhere", "/programmes/", f"{AT}/more", "/static/none.css", "/nowhere/%3Cscript%3E", "/a%00b"):
+        page = browser.get(path, headers=html_)
+        assert page.status_code == 404, path
+        assert page.headers["content-type"].startswith("text/html"), path
+        assert 'href="/"' in page.text
+        assert "<script>" not in page.text
+    assert "There is no page /nowhere." in text(browser.get("/nowhere", headers=html_))
+    wrong = browser.get(f"{AT}/runs/none/cancel", headers=html_)
+    assert (wrong.status_code, "is nothing to look at" in text(wrong)) == (405, True)
+    assert wrong.headers["content-type"].startswith("text/html")
+    for path in ("/api/v1/nowhere", "/api", "/webhooks/nowhere"):
+        assert browser.get(path, headers=html_).headers["content-type"] == "application/problem+json", path
+    for accept in ("*/*", "application/json"):
+        told = browser.get("/nowhere", headers={"Accept": accept})
+        assert (told.status_code, told.json()["type"]) == (404, "not-found")
+
+
+def test_what_fails_unexpectedly_is_a_page_without_its_words(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a-word-of-the-inside")
+
+    locked.house.ready()
+    monkeypatch.setattr("app.sync.status.standing", fails)
+    page = locked.people[V].get(AT, headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (500, "text/html")
+    assert "it is in the service's log" in text(page)
+    assert "a-word-of-the-inside" not in page.text
+
+
+def aged(locked: Locked, days: int) -> None:
+    """What was recorded, and imported, was so many days ago."""
+    with locked.house.ctx.db.write() as session:
+        for point in session.exec(select(HistoryRow)):
+            point.day -= timedelta(days=days)
+        for version in session.exec(select(VersionRow)):
+            version.imported_at -= timedelta(days=days)
+
+
+def test_what_changed_this_week_is_told(locked: Locked) -> None:
+    pushed(locked)
+    house, viewer = locked.house, locked.people[V]
+    assert "a week ago: the first figures are of" in text(viewer.get(AT))
+    aged(locked, 9)
+    house.close_issue("1B — Blueprint")
+    reconcile.refresh(house.ctx, "hub")
+    told = text(viewer.get(AT)).partition("What changed this week")[2].partition("Milestones measured")[0]
+    assert "Tasks finished 1 1B Blueprint" in told
+    assert "All 0 % → 25 % (+25.0)" in told
+    assert "M1 0 % → 33.3 % (+33.3)" in told
+    assert "No work was added or removed." in told
+    assert "No window ends on another day." in told
+    later = ROADMAP.replace("Weeks 2–4", "Weeks 2–6").replace(
+        "    1. Lay bricks.\n", "    1. Lay bricks.\n    2. More.\n"
+    )
+    assert house.api.post("/programmes/small/import", content=later.encode()).is_success
+    told = text(viewer.get(AT))
+    assert "All 1 added, 0 removed M2 1 added, 0 removed" in told
+    assert "M2 14 days later 30 Nov 2026 → 14 Dec 2026" in told
+
+
+def test_defects_are_told_by_severity_with_those_past_their_time(locked: Locked, tmp_path: Path) -> None:
+    house, viewer = locked.house, locked.people[V]
+    house.ready(profile="github")
+    assert "Defects" not in text(viewer.get(AT)), "the profile names no severities"
+    file = tmp_path / "severe.toml"
+    file.write_text(ASK + '[defects]\nlabels = { "sev 1" = 1, "sev 2" = 2 }\ndays = [2]\n')
+    with house.ctx.db.write() as session:
+        for row in session.exec(select(TargetRow)):
+            row.profile = str(file)
+    house.apply(house.plan())
+    reconcile.refresh(house.ctx, "hub")
+    assert "No issue has a severity." in text(viewer.get(AT))
+    (m1,) = [m["number"] for m in house.tracker.get(f"/repos/{house.repo}/milestones").json() if "M1" in m["title"]]
+    for label, title in (("sev 1", HOSTILE), ("sev 1", "Fixed"), ("sev 2", "Small")):
+        body = {"title": title, "labels": [label], "milestone": m1}
+        house.tracker.post(f"/repos/{house.repo}/issues", json=body).raise_for_status()
+    house.close_issue("Fixed")
+    reconcile.refresh(house.ctx, "hub")
+    told = text(viewer.get(AT))
+    assert "Severity 1 1 0 1 2 days Severity 2 1 0 0 any time" in told
+    assert "None is past its time." in told
+    with house.ctx.db.write() as session:
+        for item in session.exec(select(MirrorRow)):
+            if item.created_at:
+                item.created_at -= timedelta(days=5)
+    page = viewer.get(AT)
+    for told in (text(page), text(viewer.get(f"{AT}/milestones/M1"))):
+        assert "Severity 1 1 1 1 2 days Severity 2 1 0 0 any time" in told
+        assert "Past their time 1" in told
+        assert "open for 5 days: 3 too many" in told
+    assert "No issue has a severity." in text(viewer.get(f"{AT}/milestones/M2"))
+    assert Outline(page.text).bad == []
+    assert f"/api/v1{AT}/defects.svg" in page.text
+    drawn = viewer.get(f"/api/v1{AT}/defects.svg", params={"node": "M1"})
+    assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
+    assert "2 open: 1 severity 1, 1 severity 2." in drawn.text
+
+
+def test_a_run_is_taken_back(locked: Locked) -> None:
+    house = locked.house
+    run = pushed(locked)
+    made = [issue["title"] for issue in house.issues()]
+    browser = log_in(locked, O)
+    page = browser.get(f"{AT}/runs/{run}")
+    assert "Plan its undoing" in text(page)
+    right = {"csrf": csrf(page)}
+    planned = browser.post(f"{AT}/runs/{run}/undo", data=right)
+    assert planned.status_code == 303
+    review = browser.get(planned.headers["location"])
+    assert f"to take back the run {run}" in text(review)
+    assert [issue["title"] for issue in house.issues()] == made, "nothing is written before it is applied"
+    allow = dict(re.findall(r'name="(max_changes)" value="(\d+)"', review.text))
+    begun = browser.post(f"{planned.headers['location']}/apply", data=right | allow)
+    ended = house.run(begun.headers["location"].rpartition("/")[2])
+    assert ended["state"] == "done"
+    assert house.issues() == []
+    assert f"It takes back the run {run}" in text(browser.get(begun.headers["location"]))
+    again = browser.post(f"{AT}/runs/{run}/undo", data=right)
+    assert again.status_code == 409
+    assert f"Nothing of run {run} is left to take back" in text(again)
+    assert browser.post(f"{AT}/runs/none/undo", data=right).status_code == 404
+
+
 def test_nobody_comes_in_without_a_token(locked: Locked) -> None:
     locked.house.ready()
     sent = locked.nobody.get(AT, headers={"Accept": "text/html"})
@@ -195,6 +330,7 @@ def forms(locked: Locked, run: str) -> dict[str, dict[str, str]]:
         f"{AT}/deliveries/{call['id']}/discard": {},
         f"{AT}/plans/{plan}/apply": {},
         f"{AT}/runs/{run}/cancel": {},
+        f"{AT}/runs/{run}/undo": {},
     }
 
 
