@@ -76,19 +76,23 @@ def burn_up(points: Sequence[Point], forecast: Forecast | None, window: Window |
 
 
 def burndown(defects: Iterable[OpenDefects], severities: Sequence[str], today: date, title: str) -> Spec:
-    """Open defects by day, stacked by severity; `severities` worst first. With none, the chart says so."""
+    """Open defects by day, stacked by severity; `severities` worst first. With none, the chart says so.
+
+    A day's figures, which are those of its end, are drawn from that day to the next with others; today's to tomorrow.
+    """
     names = {severity: cut(severity, 24) for severity in severities}
     found = [item for item in defects if item.day <= today and item.severity in names]
     if not found:
         return nothing(title, "No defects counted yet.")
     ordered = [names[severity] for severity in severities]
     days = sorted({item.day for item in found} | {today})
+    tomorrow = today + timedelta(days=1)
     counts = {(item.day, names[item.severity]): item.open for item in found}
     values, now = [], dict.fromkeys(ordered, 0)
-    for day in days:
+    for day in [*days, tomorrow]:
         for place, severity in enumerate(ordered):
             now[severity] = counts.get((day, severity), now[severity])
-            said = f"{in_words(day)}: {now[severity]} open of {severity}"
+            said = f"{in_words(min(day, today))}: {now[severity]} open of {severity}"
             values.append(
                 {"day": day.isoformat(), "severity": severity, "place": place, "open": now[severity], "tip": said}
             )
@@ -103,7 +107,7 @@ def burndown(defects: Iterable[OpenDefects], severities: Sequence[str], today: d
         "data": {"values": values},
         "mark": {"type": "area", "interpolate": "step-after", "tooltip": True},
         "encoding": {
-            "x": {**time_axis(first, today), "field": "day"},
+            "x": {**time_axis(first, tomorrow), "field": "day"},
             "y": {
                 "field": "open",
                 "type": "quantitative",

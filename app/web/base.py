@@ -94,6 +94,11 @@ def shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def sentence(message: str) -> str:
+    """A line of words as a sentence begins."""
+    return f"{message[:1].upper()}{message[1:]}"
+
+
 pages = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -108,6 +113,7 @@ pages.filters |= {
     "moment": moment,
     "web_url": web_url,
     "shown": shown,
+    "sentence": sentence,
 }
 pages.globals |= {"HEALTH": HEALTH}
 
@@ -207,11 +213,6 @@ class PageRoute(APIRoute):
                 )
 
         return handled
-
-
-def sentence(message: str) -> str:
-    """An error's line as a sentence begins."""
-    return f"{message[:1].upper()}{message[1:]}"
 
 
 def refused(request: Request, error: MilepostError) -> HTMLResponse:

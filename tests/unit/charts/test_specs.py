@@ -144,7 +144,7 @@ def test_no_milestones_is_said():
     assert timeline([], TODAY)["description"] == "No milestones yet."
 
 
-def test_burndown_carries_counts_on_and_ends_today():
+def test_burndown_carries_counts_on_to_the_end_of_today():
     spec = burndown(
         [OpenDefects(ahead(-9), "s1", 2), OpenDefects(ahead(-9), "s2", 5), OpenDefects(ahead(-4), "s1", 1)],
         ["s1", "s2"],
@@ -159,7 +159,12 @@ def test_burndown_carries_counts_on_and_ends_today():
         ("2026-11-20", "s2", 5),
         ("2026-11-24", "s1", 1),
         ("2026-11-24", "s2", 5),
+        ("2026-11-25", "s1", 1),
+        ("2026-11-25", "s2", 5),
     ]
+    until = spec["encoding"]["x"]["scale"]["domain"][1]
+    assert (until["month"], until["date"]) == (11, 25), "what was opened today is to be seen"
+    assert spec["data"]["values"][-1]["tip"] == "24 Nov 2026: 5 open of s2"
     assert spec["description"] == "24 Nov 2026: 6 open: 1 s1, 5 s2."
     assert burndown([], ["s1"], TODAY, "Defects")["description"] == "No defects counted yet."
 
