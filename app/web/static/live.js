@@ -3,6 +3,7 @@ const place = () => document.querySelector("main[data-events]");
 let source = null;
 let loading = false;
 let again = false;
+const stops = "a, button, summary, [tabindex]";
 
 const busy = (main) => {
   const at = document.activeElement;
@@ -14,13 +15,13 @@ const position = (main) => {
   if (!at || at === main || !main.contains(at)) return null;
   const named = at.closest("[id]");
   const within = named ?? main;
-  const all = [...within.querySelectorAll("a, button, summary")];
+  const all = [...within.querySelectorAll(stops)];
   return { id: within.id, nth: all.indexOf(at) };
 };
 
 const goBack = (where) => {
   const within = document.getElementById(where.id);
-  const all = within ? [...within.querySelectorAll("a, button, summary")] : [];
+  const all = within ? [...within.querySelectorAll(stops)] : [];
   (all[where.nth] ?? within)?.focus({ preventScroll: true });
 };
 
