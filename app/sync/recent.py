@@ -78,7 +78,7 @@ def _slipped(ctx: Context, found: Standing, since: date) -> tuple[Slipped, ...] 
         then = rows.before(session, found.tree.id, zones.end_of(since, row.time_zone))
         if then is None or then.number == trees.version_number(session, row):
             return ()
-        known = [node for node in trees.known(session, row) if node.kind == "milestone"]
+        known = rows.milestones(session, found.tree.id)
         source, start = then.source, then.start
     try:
         fresh, ends = _windows(source, start)

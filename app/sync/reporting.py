@@ -16,13 +16,14 @@ from app.core.history import Point, changes
 from app.core.outlook import spanned
 from app.core.progress import Count, judge
 from app.core.tree import Milestone, Window
+from app.db import history as stored_history
 from app.report import model
 from app.report.render import document, html, markdown
 from app.report.table import Row
-from app.sync import history, status
+from app.sync import status
 from app.sync.context import Context
 from app.sync.documents import MilestoneStatus, Outlooked, ProgrammeStatus
-from app.sync.history import NodeUnknown, Past
+from app.sync.history import NodeUnknown
 from app.sync.status import Standing
 
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -136,14 +137,14 @@ def report_of(ctx: Context, found: Standing, since: date | None = None) -> model
     """The same, of a standing that was made already."""
     slug, today, document = found.tree.slug, found.today, found.document
     since = since or today - USUAL
-    past = history.at(ctx, slug, since)
-    known = since if past.programme is not None and since < today else None
+    whole_then, then = _stood(ctx, found, since)
+    known = since if whole_then is not None and since < today else None
     milestones = []
     for one, milestone in zip(document.milestones, found.tree.programme.milestones, strict=True):
-        before = _before(past.nodes.get(one.key), milestone.window, since) if known else None
+        before = _before(then.get(one.key), milestone.window, since) if known else None
         points = found.outlooks.points.get(one.key, [])
         milestones.append(_milestone(one, before, points, known, today))
-    whole = _before(past.programme, spanned(m.window for m in found.tree.programme.milestones), since)
+    whole = _before(whole_then, spanned(m.window for m in found.tree.programme.milestones), since)
     reading = found.reading
     late = aged(reading.defects, today, reading.severities)
     return model.Report(
@@ -162,7 +163,7 @@ def report_of(ctx: Context, found: Standing, since: date | None = None) -> model
             today,
         ),
         milestones=tuple(milestones),
-        finished=tuple(_finished(document, past)) if known else (),
+        finished=tuple(_finished(document, then)) if known else (),
         severities=tuple(model.SeverityCount(each.severity, each.open, each.overdue) for each in document.defects),
         defects=tuple(
             model.OpenDefect(
@@ -180,6 +181,15 @@ def report_of(ctx: Context, found: Standing, since: date | None = None) -> model
             for each in document.overdue
         ),
     )
+
+
+def _stood(ctx: Context, found: Standing, day: date) -> tuple[Point | None, Mapping[str, Point]]:
+    """How the programme, and by key its nodes of today, stood at the end of a day; None, or absent, where unknown."""
+    with ctx.db.read() as session:
+        stored = stored_history.standing(session, found.tree.id, day)
+    whole = stored.get(stored_history.WHOLE)
+    nodes = {key: stored[node].point for key, node in found.tree.ids.items() if node in stored}
+    return whole.point if whole else None, nodes
 
 
 def _before(point: Point | None, window: Window | None, day: date) -> model.Before | None:
@@ -239,10 +249,10 @@ def _standing(
     )
 
 
-def _finished(document: ProgrammeStatus, past: Past) -> Iterator[model.Finished]:
+def _finished(document: ProgrammeStatus, then: Mapping[str, Point]) -> Iterator[model.Finished]:
     for milestone in document.milestones:
         for task in milestone.tasks:
-            point = past.nodes.get(task.key)
+            point = then.get(task.key)
             if task.percent == 100 and (point is None or point.percent != 100):
                 yield model.Finished(task.key, task.title, task.url, None)
 
