@@ -217,6 +217,24 @@ def test_a_conflict_is_decided(stage: Stage, work: Work) -> None:
     operator.context.close()
 
 
+def test_a_page_keeps_its_figures_while_the_service_fails(stage: Stage, work: Work) -> None:
+    operator = stage.log_in(Role.OPERATOR)
+    operator.goto(stage.url + work.target_page())
+    applied(operator)
+    operator.goto(stage.url + work.at)
+    operator.locator("#percent", has_text="0 %").wait_for()
+    failing = f"{stage.url}{work.at}"
+    operator.route(failing, lambda route: route.fulfill(status=500, content_type="text/html", body="<main>No.</main>"))
+    work.people.close_task("1B")
+    operator.locator("main.unreachable").wait_for()
+    assert operator.locator("#percent").inner_text() == "0 %"
+    operator.unroute(failing)
+    work.people.close_task("2A")
+    operator.locator("#percent", has_text="50 %").wait_for()
+    assert operator.locator("main.unreachable").count() == 0
+    operator.context.close()
+
+
 def test_a_run_is_taken_back_after_its_plan_was_looked_at(stage: Stage, work: Work) -> None:
     operator = stage.log_in(Role.OPERATOR)
     operator.goto(stage.url + work.target_page())

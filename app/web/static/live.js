@@ -38,6 +38,7 @@ async function load() {
       location.reload();
       return;
     }
+    if (answer.status >= 500) throw new Error("not now");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     if (!fresh || busy(main)) throw new Error("not now");
     for (const open of main.querySelectorAll("details[open][id]")) {
