@@ -87,7 +87,8 @@ Label = Annotated[str, Field(min_length=1, max_length=255)]
 class ProgressOptions(_Strict):
     """What a unit weighs in percentages: one each (`count`), by a label of its issue, or by its issue's estimate.
 
-    A unit that says nothing of its weight (a line of a checklist, an issue without such a label or estimate) weighs 1.
+    A step that says nothing of its weight (a line of a checklist, an issue without such a label or estimate) has its
+    share of what its task's issue says, or weighs 1 where that is silent too; so does an issue that people added.
     """
 
     weight: Literal["count", "label", "estimate"] = "count"
@@ -101,13 +102,16 @@ class ProgressOptions(_Strict):
             raise ValueError('weights are only for weight = "label"')
         return self
 
-    def weigh(self, labels: Iterable[str] = (), estimate: float | None = None) -> Weight:
-        """The weight of a unit whose issue has these labels (the heaviest of several counts) and this estimate."""
+    def weigh(self, labels: Iterable[str] = (), estimate: float | None = None) -> Weight | None:
+        """What an issue with these labels (the heaviest of several counts) and this estimate weighs, None if it is
+        silent.
+        """
         if self.weight == "label":
-            return _exact(max((self.weights[label] for label in labels if label in self.weights), default=1))
+            named = [self.weights[label] for label in labels if label in self.weights]
+            return _exact(max(named)) if named else None
         if self.weight == "estimate" and estimate is not None and estimate > 0:
             return _exact(estimate)
-        return 1
+        return None
 
 
 def _exact(weight: float) -> Weight:

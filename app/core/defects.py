@@ -36,7 +36,8 @@ class Severities:
 class Defect:
     """An issue with a severity. `key` is how its tracker calls it ("#45"), `closed` None while it is open.
 
-    `milestone` is the key of the milestone that it belongs to, None for none.
+    `milestone` is the key of the milestone that it belongs to, None for none; `allowed` how many days it may stay open,
+    None for any time.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Defect:
     url: str
     title: str
     milestone: str | None = None
+    allowed: int | None = None
 
     def is_open(self, day: date) -> bool:
         """Whether it was open at the end of `day`."""
@@ -65,11 +67,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """An open defect on a day: `age` days old, of `allowed` (None for any), and `over` so many days, 0 if not."""
+    """An open defect on a day: `age` days old, and `over` what it may be by so many days, 0 if not."""
 
     defect: Defect
     age: int
-    allowed: int | None
     over: int
 
 
@@ -95,26 +96,24 @@ class Owned:
     milestone: str | None = None
 
 
-def aged(defects: Iterable[Defect], today: date, severities: Severities) -> list[Aged]:
+def aged(defects: Iterable[Defect], today: date) -> list[Aged]:
     """The defects that are open on `today`: most overdue first, then the worst, then the oldest."""
     found = []
     for defect in defects:
         if defect.is_open(today):
-            age, allowed = (today - defect.opened).days, severities.allowed(defect.severity)
-            found.append(Aged(defect, age, allowed, 0 if allowed is None else max(0, age - allowed)))
+            age = (today - defect.opened).days
+            found.append(Aged(defect, age, 0 if defect.allowed is None else max(0, age - defect.allowed)))
     return sorted(found, key=lambda each: (-each.over, each.defect.severity, -each.age, each.defect.key))
 
 
-def tallies(defects: Iterable[Defect], today: date, severities: Severities) -> list[Tally]:
+def tallies(defects: Iterable[Defect], today: date) -> list[Tally]:
     """Counts on `today` by milestone (by key, none last) and severity, of those that have a defect at all."""
     opened: Counter[tuple[str | None, int]] = Counter()
     closed: Counter[tuple[str | None, int]] = Counter()
     known = [defect for defect in defects if defect.opened <= today]
     for defect in known:
         (opened if defect.is_open(today) else closed)[defect.milestone, defect.severity] += 1
-    late = Counter(
-        (each.defect.milestone, each.defect.severity) for each in aged(known, today, severities) if each.over
-    )
+    late = Counter((each.defect.milestone, each.defect.severity) for each in aged(known, today) if each.over)
     places = sorted(opened.keys() | closed.keys(), key=lambda place: (place[0] is None, place[0] or "", place[1]))
     return [Tally(*place, open=opened[place], closed=closed[place], overdue=late[place]) for place in places]
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from fractions import Fraction
 
 from app.core.defects import Defect, Owned, Severities
 from app.core.plan import Link, Observed
+from app.core.progress import Unit, Weight
 from app.db.trees import Tree
 from app.sync import translate, zones
+from app.sync.translate import Measured
+from mappings.profile import ProgressOptions
 
 
 def homed(observed: Sequence[Observed], links: Sequence[Link], tree: Tree) -> list[tuple[Observed, str]]:
@@ -35,8 +41,26 @@ def defects(items: Sequence[tuple[Observed, str]], severities: Severities, zone:
         if severity is not None and item.created_at is not None:
             closed = _closed(item, zone)
             opened = zones.day_of(item.created_at, zone)
-            found.append(Defect(f"#{item.ref.number}", severity, opened, closed, item.ref.url, item.title, milestone))
+            key, allowed = f"#{item.ref.number}", severities.allowed(severity)
+            found.append(Defect(key, severity, opened, closed, item.ref.url, item.title, milestone, allowed))
     return found
+
+
+def weighed(found: Measured, options: ProgressOptions) -> list[Unit]:
+    """The units with what they weigh by their issues. A step that says nothing of it, as a line of a checklist does,
+    has its share of what its task's issue says; where that is silent too, it weighs 1.
+    """
+    said = [options.weigh(by.labels, by.estimate) if by else None for by in found.by]
+    silent = Counter(unit.under for unit, own in zip(found.units, said, strict=True) if unit.step and own is None)
+    shares: dict[str, Weight] = {}
+    for task, number in silent.items():
+        issue = found.tasks.get(task)
+        whole = options.weigh(issue.labels, issue.estimate) if issue else None
+        shares[task] = 1 if whole is None else Fraction(whole) / number
+    return [
+        replace(unit, weight=own if own is not None else shares[unit.under] if unit.step else 1)
+        for unit, own in zip(found.units, said, strict=True)
+    ]
 
 
 def _closed(item: Observed, zone: str) -> date | None:

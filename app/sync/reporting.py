@@ -77,7 +77,7 @@ def defect_curve(ctx: Context, slug: str, node: str | None = None) -> DefectCurv
     found = status.standing(ctx, slug)
     title = found.tree.programme.title if node is None else f"{node} — {_milestone_of(found, node).title}"
     defects = [one for one in found.reading.defects if node is None or one.milestone == node]
-    levels = sorted({*found.reading.severities.labels.values(), *(one.severity for one in defects)})
+    levels = sorted({*found.reading.severities, *(one.severity for one in defects)})
     days: list[spec.OpenDefects] = []
     if defects:
         since = max(min(one.opened for one in defects), found.today - DEFECT_DAYS)
@@ -146,7 +146,7 @@ def report_of(ctx: Context, found: Standing, since: date | None = None) -> model
         milestones.append(_milestone(one, before, points, known, today))
     whole = _before(whole_then, spanned(m.window for m in found.tree.programme.milestones), since)
     reading = found.reading
-    late = aged(reading.defects, today, reading.severities)
+    late = aged(reading.defects, today)
     return model.Report(
         slug=slug,
         made_at=found.now,

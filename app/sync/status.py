@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict
 
 from sqlmodel import Session
 
 from app.core import progress
-from app.core.defects import Defect, Owned, Severities, overdue, tallies
+from app.core.defects import Defect, Owned, overdue, tallies
 from app.core.outlook import Outlook
 from app.core.plan import Observed, Ref
 from app.core.progress import Count, Health, Progress, Source, State, Unit
@@ -59,7 +59,7 @@ class Reading:
     issues: dict[str, Counter[str]] = field(default_factory=dict)
     finished: dict[str, date] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)  # milestone -> the id of its target
-    severities: Severities = field(default_factory=Severities)
+    severities: dict[int, int | None] = field(default_factory=dict)  # -> days allowed, the fewest of several profiles
     defects: list[Defect] = field(default_factory=list)
     owned: list[Owned] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -96,17 +96,13 @@ def _judged_by_profile(
         reading.warnings.append(f"units of {target.name} weigh one each, and its defects are not told: {error.message}")
         reading.units += found.units
         return
-    if options.progress.weight == "count":
-        reading.units += found.units
-    else:
-        weigh = options.progress.weigh
-        reading.units += [
-            replace(unit, weight=weigh(by.labels, by.estimate)) if by else unit
-            for unit, by in zip(found.units, found.by, strict=True)
-        ]
+    weighs = options.progress.weight != "count"
+    reading.units += quality.weighed(found, options.progress) if weighs else found.units
     severities = options.defects.severities()
     if severities.labels:
-        reading.severities = severities
+        for severity in severities.labels.values():
+            days = [d for d in (severities.allowed(severity), reading.severities.get(severity)) if d is not None]
+            reading.severities[severity] = min(days, default=None)
         reading.defects += quality.defects(items, severities, zone)
 
 
@@ -344,7 +340,7 @@ class _View:
         """By milestone; under None those of all together."""
         found: dict[str | None, list[SeverityStatus]] = {}
         whole: dict[int, SeverityStatus] = {}
-        for one in tallies(self.reading.defects, self.today, self.reading.severities):
+        for one in tallies(self.reading.defects, self.today):
             figures = {"severity": one.severity, "open": one.open, "closed": one.closed, "overdue": one.overdue}
             found.setdefault(one.milestone, []).append(SeverityStatus(**figures))
             sum_ = whole.setdefault(one.severity, SeverityStatus(severity=one.severity, open=0, closed=0, overdue=0))

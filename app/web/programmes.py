@@ -77,11 +77,11 @@ class Defects:
     def of(cls, found: Standing, key: str | None = None) -> Defects | None:
         """Of the programme, or of one milestone; None where no profile names severities."""
         named = found.reading.severities
-        if not named.labels:
+        if not named:
             return None
         there = [one for one in found.reading.defects if key is None or one.milestone == key]
-        counted: dict[int, list[Tally]] = {level: [] for level in sorted(set(named.labels.values()))}
-        for tally in tallies(there, found.today, named):
+        counted: dict[int, list[Tally]] = {level: [] for level in sorted(named)}
+        for tally in tallies(there, found.today):
             counted.setdefault(tally.severity, []).append(tally)
         severities = [
             Severity(
@@ -89,11 +89,11 @@ class Defects:
                 sum(one.open for one in of_it),
                 sum(one.closed for one in of_it),
                 sum(one.overdue for one in of_it),
-                named.allowed(level),
+                named.get(level),
             )
             for level, of_it in sorted(counted.items())
         ]
-        return cls(severities, [one for one in aged(there, found.today, named) if one.over])
+        return cls(severities, [one for one in aged(there, found.today) if one.over])
 
     @property
     def any(self) -> bool:

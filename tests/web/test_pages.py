@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import select
 
 from app.access import Role
-from app.db import deliveries
+from app.db import deliveries, revisions
 from app.db.models import HistoryRow, MirrorRow, TargetRow, VersionRow
 from app.sync import reconcile
 from tests.api.house import ROADMAP, until
@@ -219,6 +219,7 @@ def aged(locked: Locked, days: int) -> None:
             point.day -= timedelta(days=days)
         for version in session.exec(select(VersionRow)):
             version.imported_at -= timedelta(days=days)
+            revisions.touch(session, version.programme_id)
 
 
 def test_what_changed_this_week_is_told(locked: Locked) -> None:
@@ -268,6 +269,7 @@ def test_defects_are_told_by_severity_with_those_past_their_time(locked: Locked,
         for item in session.exec(select(MirrorRow)):
             if item.created_at:
                 item.created_at -= timedelta(days=5)
+                revisions.touch_of(session, item.target_id)
     page = viewer.get(AT)
     for told in (text(page), text(viewer.get(f"{AT}/milestones/M1"))):
         assert "Severity 1 1 1 1 2 days Severity 2 1 0 0 any time" in told

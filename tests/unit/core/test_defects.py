@@ -20,7 +20,16 @@ def day(number: int) -> date:
 
 
 def defect(number: int, severity: int, opened: int, closed: int | None = None, milestone: str | None = "M1") -> Defect:
-    return Defect(f"#{number}", severity, day(opened), None if closed is None else day(closed), "", "", milestone)
+    return Defect(
+        f"#{number}",
+        severity,
+        day(opened),
+        None if closed is None else day(closed),
+        "",
+        "",
+        milestone,
+        RULES.allowed(severity),
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,15 +47,15 @@ def test_a_severity_beyond_the_days_may_stay_open() -> None:
 
 def test_overdue_from_the_day_after_what_is_allowed() -> None:
     one = defect(1, 1, 0)
-    assert [aged([one], day(n), RULES)[0].over for n in (0, 2, 3, 5)] == [0, 0, 1, 3]
-    assert aged([one], day(-1), RULES) == []
-    assert [each.age for each in aged([defect(3, 3, 0)], day(99), RULES)] == [99]
-    assert [each.over for each in aged([defect(3, 3, 0)], day(99), RULES)] == [0]
+    assert [aged([one], day(n))[0].over for n in (0, 2, 3, 5)] == [0, 0, 1, 3]
+    assert aged([one], day(-1)) == []
+    assert [each.age for each in aged([defect(3, 3, 0)], day(99))] == [99]
+    assert [each.over for each in aged([defect(3, 3, 0)], day(99))] == [0]
 
 
 def test_the_most_pressing_comes_first() -> None:
     many = [defect(1, 3, 0), defect(2, 2, 5), defect(3, 1, 9), defect(4, 2, 0), defect(5, 1, 4), defect(6, 1, 0, 5)]
-    assert [each.defect.key for each in aged(many, day(10), RULES)] == ["#5", "#4", "#3", "#2", "#1"]
+    assert [each.defect.key for each in aged(many, day(10))] == ["#5", "#4", "#3", "#2", "#1"]
 
 
 def test_counts_by_milestone_and_severity() -> None:
@@ -54,7 +63,7 @@ def test_counts_by_milestone_and_severity() -> None:
         defect(1, 1, 0), defect(2, 1, 0, 4), defect(3, 2, 1), defect(4, 1, 9, milestone=None),
         defect(5, 1, 11), defect(6, 3, 0, milestone="DM1"),
     ]  # fmt: skip
-    found = [(t.milestone, t.severity, t.open, t.closed, t.overdue) for t in tallies(many, day(10), RULES)]
+    found = [(t.milestone, t.severity, t.open, t.closed, t.overdue) for t in tallies(many, day(10))]
     assert found == [("DM1", 3, 1, 0, 0), ("M1", 1, 1, 1, 1), ("M1", 2, 1, 0, 1), (None, 1, 1, 0, 0)]
     assert severe(many, day(10)) == {"M1": 1, None: 1}
     assert severe(many, day(3)) == {"M1": 2}
@@ -87,12 +96,12 @@ defects = st.lists(
 def test_whichever_way_they_are_counted_the_same_are_open(many: list[Defect], today: int, span: int) -> None:
     last = burndown(many, day(today - span), day(today))[-1]
     standing = [each for each in many if each.is_open(day(today))]
-    assert last.open == len(standing) == len(aged(many, day(today), RULES))
-    assert last.open == sum(t.open for t in tallies(many, day(today), RULES))
+    assert last.open == len(standing) == len(aged(many, day(today)))
+    assert last.open == sum(t.open for t in tallies(many, day(today)))
     assert last.by_severity.get(1, 0) == severe(many, day(today)).total()
     shuffled = random.Random(today).sample(many, len(many))
-    assert aged(shuffled, day(today), RULES) == aged(many, day(today), RULES)
-    assert tallies(shuffled, day(today), RULES) == tallies(many, day(today), RULES)
+    assert aged(shuffled, day(today)) == aged(many, day(today))
+    assert tallies(shuffled, day(today)) == tallies(many, day(today))
     assert burndown(shuffled, day(0), day(9)) == burndown(many, day(0), day(9))
 
 

@@ -238,6 +238,7 @@ def _defects(given: Tables) -> list[Defect]:
             "",
             "",
             row["milestone"],
+            _severities().allowed(int(row["severity"])),
         )
         for row in given["Three defects"]
     ]
@@ -245,16 +246,16 @@ def _defects(given: Tables) -> list[Defect]:
 
 def ages(given: Tables) -> list[Row]:
     rows = given["Their age"]
-    found = aged(_defects(given), day(rows[0]["today"]), _severities())
+    found = aged(_defects(given), day(rows[0]["today"]))
     return [
-        dict(zip(rows[0], map(str, (rows[0]["today"], a.defect.key, a.age, a.allowed, a.over)), strict=True))
+        dict(zip(rows[0], map(str, (rows[0]["today"], a.defect.key, a.age, a.defect.allowed, a.over)), strict=True))
         for a in found
     ]
 
 
 def by_severity(given: Tables) -> list[Row]:
     rows = given["By milestone and severity"]
-    found = tallies(_defects(given), day(rows[0]["today"]), _severities())
+    found = tallies(_defects(given), day(rows[0]["today"]))
     return [
         dict(
             zip(

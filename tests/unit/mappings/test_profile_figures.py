@@ -21,7 +21,7 @@ def profile(text: str) -> Profile:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_by_default_all_weigh_the_same_and_nothing_is_a_defect(name: str) -> None:
     found = load(name)
-    assert found.progress.weigh(["size::L"], 8.0) == 1
+    assert found.progress.weigh(["size::L"], 8.0) is None
     assert found.defects.severities() == Severities({}, ())
 
 
@@ -29,13 +29,13 @@ def test_by_label_the_heaviest_counts() -> None:
     by_label = profile('[progress]\nweight = "label"\nweights = { "size::L" = 5, "size::S" = 0.1 }\n').progress
     assert by_label.weigh(["size::L", "size::S", "epic"]) == 5
     assert by_label.weigh(["size::S"]) == Fraction(1, 10)
-    assert by_label.weigh(["epic"], 40.0) == by_label.weigh() == 1
+    assert by_label.weigh(["epic"], 40.0) is by_label.weigh() is None
     assert type(by_label.weigh(["size::L"])) is int
 
 
-def test_by_estimate_none_is_one() -> None:
+def test_by_estimate_none_is_silent() -> None:
     by_estimate = profile('[progress]\nweight = "estimate"\n').progress
-    assert [by_estimate.weigh(["size::L"], each) for each in (3.0, 2.5, 0, None)] == [3, Fraction(5, 2), 1, 1]
+    assert [by_estimate.weigh(["size::L"], each) for each in (3.0, 2.5, 0, None)] == [3, Fraction(5, 2), None, None]
 
 
 def test_severities_by_label() -> None:
