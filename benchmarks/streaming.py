@@ -95,7 +95,7 @@ def _read(asker: Asker, seconds: float) -> Heard:
 
 def _change(ctx: Context, told: Told, times: int) -> float:
     """Change the programme, wait for all streams; gives the seconds until the last one was told."""
-    time.sleep(0.37)  # another moment between two looks each time
+    time.sleep(0.37 * times % 1.0)  # another moment between two looks each time
     _retitle(ctx)
     began = time.perf_counter()
     until(lambda: told.all_of(times), 30)

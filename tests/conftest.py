@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import socket
 import ssl
@@ -19,6 +20,13 @@ from app.sync import status
 from app.sync.context import Context
 from app.sync.kept import Shelf
 from tests.databases import copied, emptied
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import stay to the end: rubbish is not looked for among them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
