@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 from sqlmodel import Session
 
 from app.sync import status
@@ -21,9 +22,12 @@ from app.sync.context import Context
 from app.sync.kept import Shelf
 from tests.databases import copied, emptied
 
+settings.register_profile("any machine", deadline=None)  # an example that is slow on a busy one is no failure
+settings.load_profile("any machine")
+
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and all that they import stay to the end: rubbish is not looked for among them again and again."""
+    """Thousands of tests and all that they import stay to the end: rubbish is not sought among them again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
@@ -60,7 +64,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def certificates_are_read_once() -> Iterator[None]:
-    """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does$
+    """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does
     for each way of asking.
     """
     make = httpx.create_ssl_context
