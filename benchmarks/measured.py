@@ -170,6 +170,8 @@ def number(value: float, unit: str) -> str:
         return f"{value:.0f} s" if value >= 100 else f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.1f} ms"
     if unit == "×":
         return f"{value:.1f}×"
+    if unit == "/s":
+        return f"{value:,.1f}/s"
     if unit in ("min", "%", "µs"):
         return f"{value:,.1f} {unit}"
     return f"{value:,.0f} {unit}".rstrip()

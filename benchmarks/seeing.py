@@ -155,7 +155,7 @@ def _not_modified(section: Section, size: Size, asker: Asker, other: Asker, one:
         return
     seconds = 2.0 if size.quick else 10.0
     mine, bare = _asked_again(asker, PATHS[one], seconds), _asked_again(other, f"/{one}", seconds)
-    section.rows.append(Beside(f"{NAMES[one]}, 304 a second", mine.rate, bare.rate, unit=""))
+    section.rows.append(Beside(f"{NAMES[one]}, 304 answers", mine.rate, bare.rate, unit="/s"))
     for share, what in ((0.5, "p50"), (0.99, "p99")):
         note = f"of {len(mine.seconds)}" if share == 0.99 else ""
         section.rows.append(Beside(f"{NAMES[one]}, 304: {what}", mine.at(share), bare.at(share), note=note))
