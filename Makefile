@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help setup check test sweep mutants bench demo serve lock clean
+.PHONY: help setup check test postgres sweep mutants bench demo serve lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -27,6 +27,9 @@ check: $(STAMP)  ## format, lint, types, layers, Dockerfile
 
 test: $(STAMP)  ## every test, on both cores
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+postgres: $(STAMP)  ## the tests of verbs and API once more, on PostgreSQL
+	$(BIN)/python -m pytest -n auto --on postgres tests/sync tests/api tests/web tests/webhooks
 
 sweep: $(STAMP)  ## pushes killed at every point of their journal, and faults at every call, for each profile
 	$(BIN)/python -m pytest -m sweep -n auto

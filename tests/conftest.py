@@ -20,10 +20,25 @@ from sqlmodel import Session
 from app.sync import status
 from app.sync.context import Context
 from app.sync.kept import Shelf
+from app.sync.status import Standing
+from tests import databases
 from tests.databases import copied, emptied
 
 settings.register_profile("any machine", deadline=None)  # an example that is slow on a busy one is no failure
 settings.load_profile("any machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    kinds = ("sqlite", "postgres")
+    parser.addoption("--on", choices=kinds, default="sqlite", help="the database of tests that don't name one")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def usual_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.getoption("--on") == "postgres":
+        databases.SERVER.append(request.getfixturevalue("postgres_server"))
+    yield
+    databases.SERVER.clear()
 
 
 def pytest_collection_finish() -> None:
@@ -65,7 +80,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def certificates_are_read_once() -> Iterator[None]:
     """httpx reads the machine's certificates for each client, 20 ms each time, and few tests speak TLS: here it does
-    for each way of asking.
+    so once for each way of asking.
     """
     make = httpx.create_ssl_context
 
@@ -112,10 +127,10 @@ def what_is_kept_is_what_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None
     """Every test holds the kept figures to those worked out anew: a change that moves no revision fails it."""
     standing = status._standing
 
-    def compared(ctx: Context, session: Session, shelf: Shelf, slug: str) -> Any:
-        found, stamp = standing(ctx, session, shelf, slug)
-        assert found.document == standing(ctx, session, Shelf(), slug)[0].document
-        return found, stamp
+    def compared(ctx: Context, session: Session, shelf: Shelf, slug: str) -> Standing:
+        found = standing(ctx, session, shelf, slug)
+        assert found.document == standing(ctx, session, Shelf(), slug).document
+        return found
 
     monkeypatch.setattr(status, "_standing", compared)
 

@@ -7,6 +7,7 @@ each kind and copies what came of it. Tests of the migrations themselves begin w
 from __future__ import annotations
 
 import functools
+import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,30 @@ from app.db.engine import Database
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 MIGRATED, COPY = "migrated", "copy"
 """Databases of the PostgreSQL of the tests: one that is copied, and the copy that a test works on."""
+
+
+SERVER: list[Any] = []
+"""The PostgreSQL that the usual databases are in, where the run is on one (`--on postgres`); else they are files."""
+RECENT = 8
+_number = itertools.count()
+
+
+def usual(folder: Path, name: str = "milepost.db") -> str:
+    """The URL of an empty, migrated database of the kind that this run is on: in `folder`, or one of its own."""
+    if not SERVER:
+        url = f"sqlite:///{folder / name}"
+        migrated(url).close()
+        return url
+    number = next(_number)
+    with psycopg.connect(str(SERVER[0].get_uri()), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'usual!_%' ESCAPE '!'"
+            " AND datname NOT IN (SELECT datname FROM pg_stat_activity WHERE datname IS NOT NULL)"
+        )
+        for (name,) in found.fetchall():  # hundreds would fill the disk; the last ones may be about to be opened
+            if int(name.removeprefix("usual_")) < number - RECENT:
+                connection.execute(f"DROP DATABASE {name}")
+    return copied(SERVER[0], f"usual_{number}")
 
 
 @contextmanager
@@ -56,19 +81,19 @@ def _file() -> bytes:
         return file.read_bytes()
 
 
-def copied(server: Any) -> str:
+def copied(server: Any, name: str = COPY) -> str:
     """The URL of an empty database at the newest revision, in the PostgreSQL of the tests."""
     url = str(server.get_uri())
     there = make_url(url)
-    original, copy = (there.set(database=name).render_as_string(hide_password=False) for name in (MIGRATED, COPY))
+    original, copy = (there.set(database=each).render_as_string(hide_password=False) for each in (MIGRATED, name))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET client_min_messages = warning")
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [MIGRATED]).fetchone()
         if not known:
             connection.execute(f"CREATE DATABASE {MIGRATED}")
             migrated(original).close()
-        connection.execute(f"DROP DATABASE IF EXISTS {COPY} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {COPY} TEMPLATE {MIGRATED} STRATEGY file_copy")
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {MIGRATED} STRATEGY file_copy")
     return copy
 
 

@@ -56,8 +56,13 @@ class Recent:
 
 
 def recent(ctx: Context, found: Standing, since: date | None = None) -> Recent:
-    """Of a standing that was made already; `since` is a week ago unless told."""
-    since = since or found.today - reporting.USUAL
+    """Of a standing that was made already, and kept with it; `since` is a week ago unless told."""
+    day = since or found.today - reporting.USUAL
+    with ctx.kept.shelf(found.tree.slug) as shelf:
+        return shelf.part("recent", (found.stamp, day), lambda: _recent(ctx, found, day))
+
+
+def _recent(ctx: Context, found: Standing, since: date) -> Recent:
     told = reporting.report_of(ctx, found, since)
     first = next(iter(found.outlooks.points.get(None, [])), None)
     return Recent(

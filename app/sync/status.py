@@ -118,7 +118,9 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A programme's status now, and what it was made from. `today` is a day of the programme's time zone."""
+    """A programme's status now, and what it was made from. `today` is a day of the programme's time zone; `stamp` is
+    another one whenever anything of this is.
+    """
 
     document: ProgrammeStatus
     tree: Tree
@@ -126,6 +128,7 @@ class Standing:
     outlooks: Outlooks
     now: datetime
     today: date
+    stamp: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +148,16 @@ def status(ctx: Context, slug: str) -> ProgrammeStatus:
 def standing(ctx: Context, slug: str) -> Standing:
     """The same, with what it was made from; all of it is shared, and not to be changed. Raises ProgrammeUnknown."""
     with ctx.kept.shelf(slug) as shelf, ctx.db.read() as session:
-        return _standing(ctx, session, shelf, slug)[0]
+        return _standing(ctx, session, shelf, slug)
 
 
 def answer(ctx: Context, slug: str) -> Answer:
     """The status in bytes, which are made once for as long as it is the same. Raises ProgrammeUnknown."""
     with ctx.kept.shelf(slug) as shelf, ctx.db.read() as session:
-        found, stamp = _standing(ctx, session, shelf, slug)
+        found = _standing(ctx, session, shelf, slug)
         document = found.document
-        body = shelf.part("body", stamp, lambda: document.model_dump_json().encode())
-        tag = shelf.part("tag", stamp, lambda: tag_of(document))
+        body = shelf.part("body", found.stamp, lambda: document.model_dump_json().encode())
+        tag = shelf.part("tag", found.stamp, lambda: tag_of(document))
     return Answer(body, tag, document.as_of)
 
 
@@ -195,8 +198,7 @@ def _profile(target: TargetRow) -> tuple[str, str]:
         return target.name, error.message
 
 
-def _standing(ctx: Context, session: Session, shelf: Shelf, slug: str) -> tuple[Standing, Hashable]:
-    """With the stamp of all that it rests on, the time of the last reads too."""
+def _standing(ctx: Context, session: Session, shelf: Shelf, slug: str) -> Standing:
     row = trees.get(session, slug)
     rows = targets.all_of(session, row.id)
     counted, stamp = _figures(session, shelf, row, rows)
@@ -212,7 +214,7 @@ def _standing(ctx: Context, session: Session, shelf: Shelf, slug: str) -> tuple[
     document = shelf.part(
         "document", stamp, lambda: _View(tree, reading, counted.progress, judged, row, reads, today).programme()
     )
-    return Standing(document, tree, reading, judged, now, today), stamp
+    return Standing(document, tree, reading, judged, now, today, stamp)
 
 
 def exported(ctx: Context, slug: str) -> dict[str, roadmap.Figure]:

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.sync.context import Context
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.kit import serving
-from tests.databases import migrated
+from tests.databases import usual
 
 ROADMAP = """# Small Programme
 
@@ -127,7 +127,7 @@ def until(look: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 def database(folder: Path) -> Database:
-    return migrated(f"sqlite:///{folder / 'milepost.db'}")
+    return Database(usual(folder))
 
 
 @contextmanager

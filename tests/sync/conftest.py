@@ -20,7 +20,7 @@ from app.sync.targets import NewTarget
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import Options, serving
-from tests.databases import migrated
+from tests.databases import migrated, usual
 
 SMALL = """# Small Programme
 
@@ -115,7 +115,7 @@ class Site:
 
 
 def open_site(folder: Path, profile: str, url: str | None = None, options: Options = ANY) -> Iterator[Site]:
-    db = migrated(url or f"sqlite:///{folder / 'milepost.db'}")
+    db = migrated(url or usual(folder))
     github = profile.startswith("github")
     box: Any = GitHubBox(options) if github else GitLabBox(options)
     with serving(box.app) as address:

@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app.db.engine import Database
 from app.sync import reconcile
 from app.sync.context import Context
 from connectors.sandbox.github import GitHubBox
 from connectors.sandbox.gitlab import GitLabBox
 from connectors.sandbox.kit import Options, serving
-from tests.databases import migrated
+from tests.databases import usual
 from tests.sync.conftest import SMALL, Site
 
 PROFILE = (Path(__file__).parents[2] / "mappings/profiles/github.toml").read_text()
@@ -28,7 +29,7 @@ TABLE = """
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Site]:
     """A GitLab with a group of epics."""
-    db = migrated(f"sqlite:///{tmp_path / 'milepost.db'}")
+    db = Database(usual(tmp_path))
     box: Any = GitLabBox(premium=True)
     with serving(box.app) as address:
         base = f"{address}/api/v4/projects/acme%2Fapp"
@@ -102,7 +103,7 @@ def test_without_the_licence_tasks_are_issues_and_the_plan_says_so(site: Site) -
 @pytest.fixture
 def typed(tmp_path: Path) -> Iterator[Site]:
     """A GitHub whose organisation has issue types."""
-    db = migrated(f"sqlite:///{tmp_path / 'milepost.db'}")
+    db = Database(usual(tmp_path))
     box: Any = GitHubBox(Options(types=("Task", "Epic")))
     with serving(box.app) as address:
         base = f"{address}/repos/acme/app"

@@ -1,9 +1,11 @@
-"""docs/operations.md speaks of the settings, metrics and events that there are, each with its default."""
+"""docs/operations.md tells of the settings, metrics and events that there are, each with its default; links lead on."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import pytest
 
 from app.core.news import EVENTS
 from app.settings import Settings
@@ -31,3 +33,21 @@ def test_every_variable_that_any_document_names_is_one() -> None:
 
 def test_every_event_is_told_of() -> None:
     assert [event for event in EVENTS if f"`{event}`" not in TEXT] == []
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            path, _, anchor = link.partition("#")
+            other = document.parent / path if path else document
+            assert other.exists(), link
+            assert not anchor or anchor in _anchors(other), link
