@@ -157,7 +157,7 @@ def test_schedules_are_added_listed_run_and_removed(shell: Shell) -> None:
         f"{written} can't be written: No such file or directory",
     )
     assert shell.json("report", "schedule", "list")["schedules"][0]["last_error"] == error["message"]
-    assert "No such file" in shell("report", "schedule", "list").out.decode()
+    assert "directory" in shell("report", "schedule", "list").out.decode()  # where lines are broken depends on paths
     failing = [one for one in shell.json("doctor", code=1)["findings"] if one["what"] == "report weekly"]
     assert [(one["state"], one["detail"], one["mend"]) for one in failing] == [
         ("failed", error["message"], "milepost report schedule run weekly")
