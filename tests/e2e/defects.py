@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.db import deliveries, history
+from app.jobs.schedule import Schedule
 from app.webhooks import inbox
 
 
@@ -23,14 +24,15 @@ def _answered_before_it_is_stored() -> None:
     inbox._keep = forgetful
 
 
-def _handled_when_it_arrives() -> None:
-    """What is stored asks for nothing any more."""
+def _nothing_follows_a_call() -> None:
+    """What is stored counts as handled, and nobody looks."""
     insert = deliveries._insert
 
     def handled(*given: Any, relevant: bool) -> bool:
         return insert(*given, relevant=False)
 
     deliveries._insert = handled
+    Schedule.delivered = lambda *_: False  # type: ignore[method-assign]
 
 
 def _history_is_one_behind() -> None:
@@ -47,7 +49,7 @@ def _history_is_one_behind() -> None:
 
 DEFECTS: dict[str, Callable[[], None]] = {
     "answered-before-it-is-stored": _answered_before_it_is_stored,
-    "handled-when-it-arrives": _handled_when_it_arrives,
+    "nothing-follows-a-call": _nothing_follows_a_call,
     "history-is-one-behind": _history_is_one_behind,
 }
 
