@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
 
 from app.db.engine import Database
 from app.db.models import ProgrammeRow
+from app.jobs.service import queue_for
 from app.main import create_app
 from app.settings import Settings
 from app.sync.context import Context
@@ -132,9 +134,13 @@ def database(folder: Path) -> Database:
 
 @contextmanager
 def open_house(folder: Path, settings: Settings) -> Iterator[House]:
-    """The service without its schedule: what isn't asked for doesn't happen."""
+    """The service without its schedule: what isn't asked for doesn't happen. Its queue works, of either kind."""
     ctx = Context(database(folder))
-    app = create_app(ctx, settings)
+    queue = queue_for(ctx.db)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.jobs.service.queue_for", lambda _: queue)
+        app = create_app(ctx, settings)
+    queue.start()
     box = GitHubBox()
     person = {"Authorization": "Bearer person"}
     with (
@@ -145,5 +151,6 @@ def open_house(folder: Path, settings: Settings) -> Iterator[House]:
         httpx.Client(base_url=tracker_url, trust_env=False, headers=person) as tracker,
     ):
         yield House(ctx, settings, app, box, root, api, tracker)
+    queue.stop(5.0)
     box.close()
     ctx.db.close()
