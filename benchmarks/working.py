@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.plan import Observed
-from app.db import mirror, targets, trees
+from app.db import mirror, targets
 from app.db.engine import Database
 from app.sync import history
 from app.sync.context import Context
@@ -35,7 +35,7 @@ class Work:
                 raise RuntimeError("what was ticked is no change")
             target.last_refresh = target.mirrored_at = now
             session.add(target)
-            history.record_in(session, trees.get(session, importing.SLUG), now)
+        history.catch_up(replace(self.ctx, now=lambda: now), target.programme_id)
 
     def _next(self) -> Observed:
         for _ in self.held:
