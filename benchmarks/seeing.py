@@ -145,7 +145,8 @@ def _following(section: Section, size: Size, asker: Asker, other: Asker, one: st
         pair_of = median(map(of, mine)), median(map(of, bare))
         section.rows.append(Beside(f"{NAMES[one]}, following: to the {what} byte", *pair_of))
     ratio = pair_of[0] / pair_of[1]
-    section.add(f"{NAMES[one]}, following / from memory", ratio, "×", BUDGET, note="to the last byte")
+    budget = BUDGET if one == "status.json" else None  # a page is made anew for whoever asks, from what is kept
+    section.add(f"{NAMES[one]}, following / from memory", ratio, "×", budget, note="to the last byte")
 
 
 def _not_modified(section: Section, size: Size, asker: Asker, other: Asker, one: str) -> None:
