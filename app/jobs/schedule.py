@@ -222,7 +222,10 @@ class Schedule:
     def _record(self, programme_id: str) -> None:
         """Have history take in what has changed; then rest for a time, as a large programme takes seconds of CPU."""
         began = time.monotonic()
-        history.catch_up(self._ctx, int(programme_id))
+        try:
+            history.catch_up(self._ctx, int(programme_id))
+        except MilepostError as error:
+            log.warning("history waits: %s", error.message)
         self._rests[programme_id] = time.monotonic() + RECORD_SHARE * (time.monotonic() - began)
 
     def _refresh(self, target_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any, cast
 
 import pytest
 
-from app.db import deliveries, journal
+from app.db import deliveries, journal, revisions
 from app.db import targets as rows
-from app.db.engine import Database
+from app.db.engine import Database, DatabaseUnusable
 from app.db.models import DeliveryRow, PlanRow, RunRow, TargetRow
 from app.jobs import LocalQueue, Schedule
 from app.jobs.service import queue_for
@@ -420,7 +421,7 @@ def test_a_removed_target_is_forgotten(bench: Bench) -> None:
     assert bench.reads.names == ["one"]
 
 
-def test_a_run_whose_process_is_gone_is_interrupted(bench: Bench) -> None:
+def begin_run(bench: Bench) -> None:
     content: dict[str, Any] = {}
     with bench.ctx.db.write() as session:
         plan = PlanRow(
@@ -429,6 +430,10 @@ def test_a_run_whose_process_is_gone_is_interrupted(bench: Bench) -> None:
         session.add(plan)
         session.flush()
         session.add(RunRow(id="r", target_id=bench.one, plan_id="p", state="running", started_at=NOW, total=3))
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(bench: Bench) -> None:
+    begin_run(bench)
     with lease.held(bench.ctx, bench.one):
         bench.tick()
         assert state(bench) == "running"
@@ -465,3 +470,71 @@ def test_the_scheduler_ticks_by_itself(bench: Bench) -> None:
     bench.schedule.stop()
     bench.rest()
     assert not bench.schedule.alive()
+
+
+def change(bench: Bench) -> None:
+    with bench.ctx.db.write() as session:
+        revisions.touch_of(session, bench.one)
+
+
+def unrecorded(bench: Bench) -> bool:
+    with bench.ctx.db.read() as session:
+        return bool(revisions.unrecorded(session))
+
+
+def test_what_changed_is_recorded_by_the_next_tick(bench: Bench) -> None:
+    bench.tick()
+    change(bench)
+    assert unrecorded(bench)
+    bench.schedule._rests.clear()  # of the recording before
+    bench.tick()
+    assert not unrecorded(bench)
+
+
+def test_what_a_run_changes_is_recorded_when_it_is_over(bench: Bench) -> None:
+    bench.tick()
+    begin_run(bench)
+    change(bench)
+    bench.schedule._rests.clear()
+    with lease.held(bench.ctx, bench.one):
+        bench.tick()
+        assert unrecorded(bench)
+    bench.tick()  # it is interrupted
+    bench.tick()
+    assert not unrecorded(bench)
+
+
+def test_history_waits_where_it_can_not_be_recorded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.tick()
+    change(bench)
+    bench.schedule._rests.clear()
+
+    def fails(*_: object) -> int:
+        raise DatabaseUnusable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.sync.history.catch_up", fails)
+        bench.tick()
+    assert "history waits: the disk is full" in caplog.text
+    assert "Traceback" not in caplog.text
+    until(lambda: bench.tick() or not unrecorded(bench))
+
+
+def test_a_long_recording_is_followed_by_a_rest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.tick()
+    bench.schedule._rests.clear()
+    made: list[int] = []
+
+    def slow(_: object, programme: int) -> int:
+        made.append(programme)
+        time.sleep(0.2)
+        return 0
+
+    monkeypatch.setattr("app.sync.history.catch_up", slow)
+    change(bench)
+    bench.tick()
+    bench.tick()
+    assert len(made) == 1
+    until(lambda: bench.tick() or len(made) == 2)
