@@ -254,6 +254,7 @@ def pages(stage: Stage, work: Work, page: Any) -> Iterator[str]:
     def ready(path: str = "") -> str:
         if path:
             page.goto(stage.url + path)
+        page.wait_for_load_state("load")  # its style too: what was waited for may be there before
         page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         return str(page.url.removeprefix(stage.url))
 
