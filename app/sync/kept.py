@@ -19,8 +19,12 @@ class Shelf:
 
     def __init__(self) -> None:
         self.lines = 0
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._parts: dict[str, tuple[Hashable, Any]] = {}
+
+    @property
+    def empty(self) -> bool:
+        return not self._parts
 
     def part(self, name: str, stamp: Hashable, make: Callable[[], T]) -> T:
         """The value as it was made before, if of the same stamp; else made now."""
@@ -41,12 +45,21 @@ class Kept:
 
     @contextmanager
     def shelf(self, name: str) -> Iterator[Shelf]:
-        """One shelf, for one thread at a time: what a hundred ask for at once is made once."""
+        """One shelf, for one thread at a time: what a hundred ask for at once is made once. Of names for which nothing
+        is made, as those of no programme, nothing stays.
+        """
         with self._lock:
             shelf = self._shelves.setdefault(name, Shelf())
             self._shelves.move_to_end(name)
-        with shelf._lock:
-            yield shelf
-        with self._lock:
-            while len(self._shelves) > 1 and sum(each.lines for each in self._shelves.values()) > self._most:
-                self._shelves.popitem(last=False)
+        try:
+            with shelf.lock:
+                yield shelf
+        finally:
+            with self._lock:
+                if shelf.empty and self._shelves.get(name) is shelf:
+                    del self._shelves[name]
+                while len(self._shelves) > 1 and sum(each.lines for each in self._shelves.values()) > self._most:
+                    self._shelves.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._shelves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from app.sync.kept import Kept
 
@@ -63,3 +64,14 @@ def test_those_not_asked_for_lately_make_room() -> None:
     ask("large", 1000)  # alone it may be larger
     ask("large", 1000)
     assert made == ["a", "b", "c", "b", "large"]
+
+
+def test_of_names_that_nothing_is_made_for_nothing_stays() -> None:
+    """Whoever asks for programmes that there are none of fills no memory."""
+    kept = Kept()
+    for number in range(1000):
+        with suppress(LookupError), kept.shelf(f"none-{number}"):
+            raise LookupError
+    assert len(kept) == 0
+    assert _ask(kept, "small") == "small"
+    assert len(kept) == 1
