@@ -105,6 +105,11 @@ def size(milestone: MilestoneStatus) -> int:
     return sum(1 + len(task.steps) for task in milestone.tasks)
 
 
+def _version(given: str) -> str:
+    """The number of a version as the page after an import is told it; "" for anything else that an address may say."""
+    return given if given.isascii() and given.isdecimal() and len(given) < 10 else ""
+
+
 def routes(doors: Doors) -> APIRouter:
     router = APIRouter(route_class=PageRoute)
     ctx = doors.ctx
@@ -136,7 +141,7 @@ def routes(doors: Doors) -> APIRouter:
             seen=seen,
             whole=sum(map(size, found.milestones)) <= WHOLE,
             shown=SHOWN,
-            imported=request.query_params.get("imported", ""),
+            imported=_version(request.query_params.get("imported", "")),
         )
 
     @router.get("/programmes/{slug}/milestones/{key}", dependencies=[VIEWER])

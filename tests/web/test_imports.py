@@ -55,6 +55,7 @@ def test_a_roadmap_is_looked_at_and_then_stored(locked: Locked) -> None:
     done = sent(browser, "/import", **hidden(looked))
     assert (done.status_code, done.headers["location"]) == (303, f"{AT}?imported=1")
     assert "The roadmap is imported, as version 1." in text(browser.get(done.headers["location"]))
+    assert "is imported" not in text(browser.get(f"{AT}?imported=1, and your password is asked for at evil.example"))
     assert stored(locked) == ROADMAP.encode()
 
 
