@@ -51,7 +51,7 @@ def record(session: Session, programme_id: int, taken: int, *, wrote: bool) -> N
 
 def rebuild_later(session: Session, programme_id: int, due: bool = True) -> None:
     """The days before the first recorded one are to be worked out anew, or no longer."""
-    session.execute(_set(programme_id, rebuild_due=due))
+    last(session, ("rebuild", programme_id), _set(programme_id, rebuild_due=due))
 
 
 def _set(programme_id: Any, **values: Any) -> Any:

@@ -152,11 +152,11 @@ def make_plan(ctx: Context, name: str, *, adopt: bool = False, recreate: bool = 
         target = targets.get(session, name)
     with lease.held(ctx, target.id, patience=PATIENCE) as held, opened(ctx, target) as connector:
         planned = _plan(held, target, connector, adopt=adopt, recreate=recreate)
-    _told(ctx, target)
+    _recorded(ctx, target)
     return planned
 
 
-def _told(ctx: Context, target: TargetRow) -> None:
+def _recorded(ctx: Context, target: TargetRow) -> None:
     """Have history take in what was found: at once by a command, soon by the service, whose schedule sees to it."""
     if not ctx.service:
         history.catch_up(ctx, target.programme_id)
@@ -300,11 +300,8 @@ def apply_plan(
         run_id = runner.begin(planned.id, urgent_first(steps), max_percent=max_percent, recreate=recreate)
         on_run(run_id)
         state, outcomes = runner.carry_out(urgent_first(steps))
-        if any(outcome.action == "adopt" for outcome in outcomes):
-            with ctx.db.write() as session:
-                revisions.rebuild_later(session, target.programme_id)
-        _told(ctx, target)
-        return Applied(run_id, state, tuple(outcomes), connector.requests)
+    _recorded(ctx, target)
+    return Applied(run_id, state, tuple(outcomes), connector.requests)
 
 
 def _reviewed(
@@ -406,7 +403,7 @@ def refresh(ctx: Context, name: str, *, full: bool = False, patience: float = PA
     except MilepostError as error:
         paused = failed(ctx, target.id, error)
         return Refreshed(name, complete=False, requests=requests, changed=0, error=error.message, paused=paused)
-    _told(ctx, target)
+    _recorded(ctx, target)
     return Refreshed(
         name,
         complete=seen.complete,

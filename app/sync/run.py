@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from app.core.errors import MilepostError
 from app.core.plan import BLOCKED_BY, CLOSED_AT, PLACES, Change, Desired, Fields, Observed, Ref
-from app.db import journal, mirror, targets, trees
+from app.db import journal, mirror, revisions, targets, trees
 from app.db.engine import DatabaseUnusable
 from app.db.models import JournalRow, RunRow, TargetRow
 from app.sync import translate
@@ -290,6 +290,8 @@ class Runner:
             request_id = self.connector.request_id if called else ""
             now = self.ctx.now()
             journal.close_entry(session, entry, "done", now, url=ref.url, request_id=request_id, sent=self.sent)
+            if change.action == "adopt":  # an object that was there before Milepost has a past
+                revisions.rebuild_later(session, self.target.programme_id)
         if change.forget:
             self.refs.pop(change.key, None)
         elif change.key in self.ids:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.core.plan import Change
 from app.db import revisions, trees
 from app.db import targets as target_rows
 from app.db.engine import Database
@@ -192,3 +193,30 @@ def test_targets_are_named_as_they_are(site: Site) -> None:
     with site.ctx.db.write() as session:
         target_rows.get(session, "hub").last_error = "the tracker is away"
     assert status.status(site.ctx, "small").milestones[0].stale_reason == "the tracker is away"
+
+
+def test_the_past_of_what_is_taken_over_is_due_whenever_the_process_ends(hub: Site) -> None:
+    """Killed right after the first object is adopted."""
+    hub.read(SMALL)
+    hub.person.post("/issues", json={"title": "1A — Mobilisation"}).raise_for_status()
+    hub.target()
+    plan = reconcile.make_plan(hub.ctx, "hub", adopt=True)
+    assert not rebuild_due(hub.ctx)
+
+    begun: list[str] = []
+
+    def killed(change: Change, *_: int) -> None:
+        if "adopt" in begun:
+            raise KeyboardInterrupt
+        begun.append(change.action)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile.apply_plan(hub.ctx, "hub", plan_id=plan.id, on_progress=killed)
+    assert rebuild_due(hub.ctx)
+    reconcile.refresh(hub.ctx, "hub")
+    assert not rebuild_due(hub.ctx)
+
+
+def rebuild_due(ctx: Context) -> bool:
+    with ctx.db.read() as session:
+        return trees.get(session, "small").rebuild_due
