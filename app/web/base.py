@@ -161,7 +161,10 @@ def _parts(kind: str, body: bytes) -> Sent:
     files: dict[str, bytes] = {}
     if not kind.isascii() or not kind.isprintable() or not kind.lower().startswith("multipart/form-data"):
         return Sent(fields, files)
-    mail = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    try:
+        mail = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    except RecursionError:  # parts within parts within parts: no browser sends that
+        raise BadForm("the form can't be read", "choose the file again") from None
     for part in mail.get_payload() if mail.is_multipart() else ():
         assert isinstance(part, Message)  # noqa: S101 - the parts of a multipart message are messages
         name = part.get_param("name", "", "content-disposition")

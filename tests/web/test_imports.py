@@ -207,3 +207,12 @@ def test_hostile_words_are_text(locked: Locked) -> None:
         assert Outline(page.text).bad == []
         assert "<img src=x" not in page.text
         assert page.text.count("</textarea>") == 1
+
+
+def test_a_form_of_forms_of_forms_is_refused_in_a_line(locked: Locked) -> None:
+    browser = log_in(locked, O)
+    parts = (f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n" for n in range(3000))
+    headers = {"Accept": "text/html", "Content-Type": "multipart/form-data; boundary=b0"}
+    refused = browser.post("/import", content="".join(parts).encode(), headers=headers)
+    assert refused.status_code == 422
+    assert "The form can't be read" in text(refused)
